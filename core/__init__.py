@@ -1,0 +1,1 @@
+"""The engine of mirrortui: everything that works without a screen."""

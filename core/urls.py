@@ -1,0 +1,70 @@
+"""URLs: quoting foreign names, hiding secrets, and which redirects may be followed."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+MAX_REDIRECTS = 5
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class RedirectRefused(Exception):
+    """A server sent us to a place that we must not follow it to."""
+
+
+def quote_segment(name: str) -> str:
+    """Quote one foreign name as one segment of a URL's path, or as its query."""
+    return quote(name.encode("utf-8", "surrogateescape"), safe="-_.~:+,=@!$()*;")
+
+
+def host_key(url: str) -> str:
+    """Return ``host:port`` of `url`: what slots, breakers and credentials belong to."""
+    parts = urlsplit(url)
+    return f"{(parts.hostname or '').lower()}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+
+def redact(url: str) -> str:
+    """Return `url` without user, password and query values: fit for a log or a screen."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        netloc = f"[{host}]" if ":" in host else host
+        if parts.port:
+            netloc += f":{parts.port}"
+    except ValueError:
+        return "(unreadable URL)"
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def follow(source: str, location: str, hops: int) -> str:
+    """Return the absolute URL that a redirect from `source` to `location` leads to.
+
+    `hops` counts this redirect, from 1. Raises RedirectRefused for more than MAX_REDIRECTS, another
+    scheme than HTTP, a step down from HTTPS, and a step from a public to a private literal address.
+    """
+    if hops > MAX_REDIRECTS:
+        raise RedirectRefused(f"more than {MAX_REDIRECTS} redirects")
+    try:
+        target = urljoin(source, location)
+        before, after = urlsplit(source), urlsplit(target)
+        host, _ = after.hostname, after.port
+    except ValueError:
+        raise RedirectRefused("redirect to an unreadable URL") from None
+    if after.scheme not in DEFAULT_PORTS or not host:
+        raise RedirectRefused(f"redirect to {after.scheme or 'no'}: refused, only http and https are followed")
+    if before.scheme == "https" and after.scheme == "http":
+        raise RedirectRefused("redirect from https down to http refused")
+    if is_private(host) and not is_private(before.hostname or ""):
+        raise RedirectRefused(f"redirect from a public host to the private address {host} refused")
+    return target
+
+
+def is_private(host: str) -> bool:
+    """Tell whether `host` is a literal address (or localhost) that is not publicly routed."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
