@@ -1,0 +1,1 @@
+"""The operator's side: command line and, later, the dashboard."""

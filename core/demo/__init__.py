@@ -1,0 +1,1 @@
+"""The embedded Data Store that `mirrortui demo` mirrors."""

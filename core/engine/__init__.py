@@ -1,0 +1,1 @@
+"""What happens next: poll, schedule, transfer, publish; the only writer of state."""

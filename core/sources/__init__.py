@@ -1,0 +1,1 @@
+"""Adapters that list products, filesets and files of remote catalogues."""

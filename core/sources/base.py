@@ -8,10 +8,10 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from core.model import ListedFile, ListedFileset, ListedProduct, Rejection
 
-RowT = TypeVar("RowT", covariant=True)
+RowT_co = TypeVar("RowT_co", covariant=True)
 
 
-class Listing(Protocol, Generic[RowT]):
+class Listing(Protocol, Generic[RowT_co]):
     """A well-formed index, held outside memory; close it (or use ``with``) to drop what was spooled."""
 
     @property
@@ -22,7 +22,7 @@ class Listing(Protocol, Generic[RowT]):
     def partial(self) -> bool:
         """True if only rows after a cursor were asked for (the server may have sent the whole list all the same)."""
 
-    def batches(self) -> Iterator[list[RowT | Rejection]]:
+    def batches(self) -> Iterator[list[RowT_co | Rejection]]:
         """Yield the rows in the catalogue's order; each batch takes well under 10 ms to parse."""
 
     def close(self) -> None:

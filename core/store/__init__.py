@@ -1,0 +1,1 @@
+"""Everything SQLite: schema, one writer, read-only queries."""

@@ -1,0 +1,1 @@
+"""One file, from a URL to verified bytes."""
