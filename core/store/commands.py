@@ -1,0 +1,80 @@
+"""The command table: operators' wishes on their way to the engine, and afterwards the audit log."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from core.model import CommandKind
+from core.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command is about; empty fields mean: not restricted.
+
+    `filesets` are names, each optionally preceded by ``product/`` or ``mirror/product/``; `product` is a glob.
+    """
+
+    filesets: tuple[str, ...] = ()
+    mirror: str | None = None
+    product: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A wish as it was written, and what became of it."""
+
+    id: int
+    kind: CommandKind
+    target: Target
+    who: str
+    state: str
+    result: str | None
+
+
+async def append(db: Database, kind: CommandKind, target: Target, now: float) -> int:
+    """Write a wish for the engine, with who asks for it from where; return its number."""
+    async with db.transaction():
+        return await db.insert(
+            "INSERT INTO commands (kind, target, who, host, at) VALUES (?, ?, ?, ?, ?)",
+            (kind, json.dumps(asdict(target)), operator(), f"{socket.gethostname()}:{os.getpid()}", now),
+        )
+
+
+async def new(db: Database) -> list[Command]:
+    """Return the wishes that nobody has carried out yet, oldest first."""
+    return [_command(row) for row in await db.rows("SELECT * FROM commands WHERE state = 'new' ORDER BY id LIMIT 100")]
+
+
+async def get(db: Database, number: int) -> Command | None:
+    """Return one command."""
+    row = await db.one("SELECT * FROM commands WHERE id = ?", (number,))
+    return _command(row) if row else None
+
+
+async def finish(db: Database, command: int, done: bool, result: str, now: float) -> None:
+    """Record what became of a command."""
+    await db.run(
+        "UPDATE commands SET state = ?, result = ?, done_at = ? WHERE id = ?",
+        ("done" if done else "refused", result, now, command),
+    )
+
+
+def operator() -> str:
+    """Return the name of the user who runs this process."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _command(row: Any) -> Command:
+    fields = json.loads(row["target"])
+    target = Target(**{**fields, "filesets": tuple(fields["filesets"])})
+    return Command(row["id"], CommandKind(row["kind"]), target, row["who"], row["state"], row["result"])

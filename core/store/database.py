@@ -1,0 +1,202 @@
+"""Opening the state file, and the few verbs through which all SQL runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import aiosqlite
+
+from core.errors import StateError
+from core.store.schema import APPLICATION_ID, MIGRATIONS
+from core.store.transitions import transition_rows
+
+Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs", "glusterfs"}
+)
+BUSY_SECONDS = 10.0
+READ_CACHE_KIB = 8192
+
+
+class IllegalTransition(Exception):
+    """A state change that transitions.py does not list was tried, and refused."""
+
+
+class Database:
+    """One connection to the state file: either the engine's (writing) or a watcher's (read-only)."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path):
+        self._connection = connection
+        self._lock = asyncio.Lock()
+        self.path = path
+
+    @classmethod
+    async def open_writer(cls, path: Path) -> Self:
+        """Open `path` for the one engine, creating and migrating it. Raises StateError."""
+        _refuse_network_file_system(path.parent)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StateError(f"{path}: the state file cannot be written: {error.strerror}") from error
+        db = await cls._open(path)
+        try:
+            await db._prepare_writer()
+        except BaseException:
+            await db.close()
+            raise
+        return db
+
+    @classmethod
+    async def open_reader(cls, path: Path) -> Self:
+        """Open `path` for watching and for appending commands. Raises StateError if it is not a state file."""
+        db = await cls._open(path)
+        try:
+            await db._check_identity()
+            await db.run(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+        except BaseException:
+            await db.close()
+            raise
+        return db
+
+    @classmethod
+    async def _open(cls, path: Path) -> Self:
+        try:
+            connection = await aiosqlite.connect(_uri(path), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+        except sqlite3.Error as error:
+            raise StateError(f"{path}: the state file cannot be opened: {error}") from error
+        connection.row_factory = sqlite3.Row
+        return cls(connection, path)
+
+    async def _prepare_writer(self) -> None:
+        version = await self._check_identity()
+        try:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = FILE"):
+                await self.run(f"PRAGMA {pragma}")
+            async with self.transaction():
+                for migration in MIGRATIONS[version:]:
+                    for statement in migration:
+                        await self.run(statement)
+                await self.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
+                await self.run(f"PRAGMA application_id = {APPLICATION_ID}")
+                await self.run("DELETE FROM transitions")
+                await self.run_many("INSERT INTO transitions VALUES (?, ?, ?)", transition_rows())
+        except sqlite3.Error as error:
+            raise StateError(f"{self.path}: the state file cannot be prepared: {error}") from error
+
+    async def _check_identity(self) -> int:
+        """Return the schema's version; raise StateError for anything that is not a state file of ours."""
+        try:
+            version = int(await self.value("PRAGMA user_version"))
+            application = int(await self.value("PRAGMA application_id"))
+            tables = int(await self.value("SELECT count(*) FROM sqlite_master"))
+        except sqlite3.Error as error:
+            raise StateError(
+                f"{self.path}: not a readable state file ({error}); nothing was changed. Move it away, or restore it"
+            ) from error
+        if application != APPLICATION_ID and (tables or version):
+            raise StateError(f"{self.path}: this SQLite file is not a state file of mirrortui; nothing was changed")
+        if version > len(MIGRATIONS):
+            raise StateError(
+                f"{self.path}: written by a newer mirrortui (schema {version}, this one knows {len(MIGRATIONS)}); "
+                "nothing was changed. Upgrade mirrortui"
+            )
+        return version
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Run the block as one write transaction; others wait for it. It is rolled back if the block raises."""
+        async with self._lock:
+            await self.run("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                await asyncio.shield(self.run("ROLLBACK"))
+                raise
+            await asyncio.shield(self.run("COMMIT"))
+
+    async def run(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        with _told_apart():
+            async with self._connection.execute(sql, parameters) as cursor:
+                return cursor.rowcount
+
+    async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`."""
+        with _told_apart():
+            async with self._connection.executemany(sql, rows):
+                pass
+
+    async def insert(self, sql: str, parameters: Parameters = ()) -> int:
+        """Run an INSERT and return the new row's id."""
+        with _told_apart():
+            async with self._connection.execute(sql, parameters) as cursor:
+                return cursor.lastrowid or 0
+
+    async def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query; callers bound them by key range and LIMIT."""
+        async with self._connection.execute(sql, parameters) as cursor:
+            return list(await cursor.fetchall())
+
+    async def one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        found = await self.rows(sql, parameters)
+        return found[0] if found else None
+
+    async def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """Return the first column of the first row, or None."""
+        row = await self.one(sql, parameters)
+        return row[0] if row else None
+
+
+class _told_apart:  # noqa: N801 - reads as a statement
+    """Turn the triggers' refusal of an illegal transition into its own exception."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.IntegrityError) and "illegal transition" in str(error):
+            raise IllegalTransition(str(error)) from error
+
+
+def _uri(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _refuse_network_file_system(folder: Path) -> None:
+    """Raise StateError if `folder` is on a file system whose locks SQLite cannot trust."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        target = folder.resolve(strict=True)
+    except FileNotFoundError:
+        raise StateError(f"{folder}: the folder of the state file does not exist; create it first") from None
+    except OSError:
+        return
+    best: tuple[int, str] = (-1, "")
+    for mount in mounts:
+        _, point, kind, *_ = mount.split(" ")
+        place = Path(point.replace("\\040", " "))
+        if target.is_relative_to(place):
+            best = max(best, (len(place.parts), kind))
+    if best[1] in NETWORK_FILE_SYSTEMS:
+        raise StateError(
+            f"{folder}: on a network file system ({best[1]}), where SQLite cannot be trusted; "
+            "set `state` in [engine] to a path on a local disk"
+        )

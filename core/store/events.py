@@ -1,0 +1,23 @@
+"""The log that screens show: what happened, to what."""
+
+from __future__ import annotations
+
+from core.store.database import Database
+
+KEPT = 50_000
+"""Events kept; older ones are dropped at the start of an engine."""
+
+
+async def add(
+    db: Database, now: float, level: str, message: str, mirror: str | None, product: str | None, fileset: str | None
+) -> None:
+    """Record one event."""
+    await db.run(
+        "INSERT INTO events (at, level, mirror, product, fileset, message) VALUES (?, ?, ?, ?, ?, ?)",
+        (now, level, mirror, product, fileset, message),
+    )
+
+
+async def prune(db: Database) -> None:
+    """Drop all but the last KEPT events."""
+    await db.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", (KEPT,))

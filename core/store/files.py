@@ -1,0 +1,154 @@
+"""Files under way: windows of rows to fetch, and what became of them, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.errors import FailureKind
+from core.model import FileState
+from core.store import filesets
+from core.store.database import Database
+from core.store.ids import file_range, fileset_of
+from core.store.records import FILE_COLUMNS, FileRow, file_row
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A file whose try failed: where it goes, and the evidence."""
+
+    id: int
+    state: FileState
+    attempts: int
+    tries: int
+    kind: FailureKind
+    detail: str
+    next_try: float | None
+    kept: int
+    validator: str | None
+    size: int | None
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How far a transfer has come."""
+
+    id: int
+    host: str
+    started_at: float
+    received: int
+    rate: float
+    validator: str | None
+
+
+async def to_fetch(db: Database, fileset: int, after: int, now: float, limit: int) -> list[FileRow]:
+    """Return the files of `fileset` with an id above `after` that can be fetched now."""
+    first, last = file_range(fileset)
+    rows = await db.rows(
+        f"""SELECT {FILE_COLUMNS} FROM files
+            WHERE id BETWEEN ? AND ? AND (state IN ('pending', 'active', 'partial')
+                                          OR state = 'retry_wait' AND next_try <= ?)
+            ORDER BY id LIMIT ?""",
+        (max(first, after + 1), last, now, limit),
+    )
+    return [file_row(row) for row in rows]
+
+
+async def all_of(db: Database, fileset: int, after: int, limit: int) -> list[FileRow]:
+    """Return a window of all files of `fileset` with an id above `after`."""
+    first, last = file_range(fileset)
+    rows = await db.rows(
+        f"SELECT {FILE_COLUMNS} FROM files WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?",
+        (max(first, after + 1), last, limit),
+    )
+    return [file_row(row) for row in rows]
+
+
+async def unstaged(db: Database, fileset: int) -> int:
+    """Return how many files of `fileset` are not in place yet."""
+    return int(
+        await db.value(
+            "SELECT count(*) FROM files WHERE id BETWEEN ? AND ? AND state NOT IN ('staged', 'published', 'skipped')",
+            file_range(fileset),
+        )
+    )
+
+
+async def due_filesets(db: Database, now: float) -> list[int]:
+    """Return filesets with files whose next try is due."""
+    rows = await db.rows(
+        "SELECT DISTINCT id >> 24 FROM files WHERE state = 'retry_wait' AND next_try <= ? LIMIT 1000", (now,)
+    )
+    return [row[0] for row in rows]
+
+
+async def next_due(db: Database) -> float | None:
+    """Return when the next waiting file is to be tried again."""
+    found = await db.value("SELECT min(next_try) FROM files WHERE state = 'retry_wait'")
+    return None if found is None else float(found)
+
+
+async def staged(db: Database, files: Sequence[int]) -> None:
+    """Record that files are complete and verified in staging."""
+    await db.run_many(
+        """UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
+                            validator = NULL WHERE id = ? AND state <> 'staged'""",
+        [(one,) for one in files],
+    )
+
+
+async def recovered(db: Database, files: Sequence[tuple[int, int]], now: float) -> None:
+    """Note the success, as attempt number n, of files that had failed before; free their filesets of trouble."""
+    await db.run_many(
+        "INSERT INTO attempts (fileset_id, file_id, at, number, detail) VALUES (?, ?, ?, ?, 'fetched and verified')",
+        [(fileset_of(one), one, now, number) for one, number in files],
+    )
+    await filesets.judge(db, {fileset_of(one) for one, _ in files})
+
+
+async def failed(db: Database, failures: Sequence[Failed], now: float) -> None:
+    """Record tries that failed, with their evidence, and what is to happen next."""
+    await db.run_many(
+        """UPDATE files SET state = ?, attempts = ?, tries = ?, failure_kind = ?, failure = ?, next_try = ?, kept = ?,
+                            validator = ?, seen_size = ifnull(?, seen_size), seen_digest = ifnull(?, seen_digest)
+           WHERE id = ?""",
+        [
+            (f.state, f.attempts, f.tries, f.kind, f.detail, f.next_try, f.kept, f.validator, f.size, f.digest, f.id)
+            for f in failures
+        ],
+    )
+    await db.run_many(
+        """INSERT INTO attempts (fileset_id, file_id, at, number, kind, detail, size, digest)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        [(fileset_of(f.id), f.id, now, f.attempts, f.kind, f.detail, f.size, f.digest) for f in failures],
+    )
+    await filesets.judge(db, {fileset_of(f.id) for f in failures})
+
+
+async def interrupted(db: Database, files: Sequence[tuple[int, int, str | None]]) -> None:
+    """Record (id, bytes kept, validator) of transfers that we stopped ourselves: no try is consumed."""
+    await db.run_many(
+        "UPDATE files SET state = iif(? > 0, 'partial', 'pending'), kept = ?, validator = ? WHERE id = ?",
+        [(kept, kept, validator, one) for one, kept, validator in files],
+    )
+
+
+async def live(db: Database, transfers: Sequence[Live], lease: int) -> None:
+    """Replace the picture of the transfers under way; what could be continued after a crash is kept with the file."""
+    await db.run("DELETE FROM transfers")
+    await db.run_many(
+        "INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
+        [(one.id, one.host, one.started_at, one.received, one.rate, lease) for one in transfers],
+    )
+    await db.run_many(
+        "UPDATE files SET state = 'active', kept = ?, validator = ? WHERE id = ? AND state <> 'staged'",
+        [(one.received if one.validator else 0, one.validator, one.id) for one in transfers],
+    )
+
+
+async def reset_lost(db: Database, lost: Iterable[int]) -> None:
+    """Return files to the queue whose staged bytes are gone."""
+    await db.run_many(
+        "UPDATE files SET state = 'pending', kept = 0, validator = NULL WHERE id = ?", [(one,) for one in lost]
+    )

@@ -1,0 +1,201 @@
+"""Filesets on their way: indexed, admitted, staged, published, set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from core.errors import FailureKind
+from core.model import FilesetState, FileState, ListedFile, Rejection, Trouble
+from core.store.database import Database
+from core.store.ids import file_id, file_range
+from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row
+
+
+async def get(db: Database, fileset: int) -> FilesetRow | None:
+    """Return one fileset."""
+    row = await db.one(f"SELECT {FILESET_COLUMNS} FROM filesets WHERE id = ?", (fileset,))
+    return fileset_row(row) if row else None
+
+
+async def to_index(db: Database, product: int, now: float, limit: int) -> list[FilesetRow]:
+    """Return filesets whose index is to be read now: newly discovered ones, and those to be read again."""
+    rows = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets
+            WHERE product_id = ? AND state = 'discovered' AND trouble <> 'quarantined'
+              AND (next_try IS NULL OR next_try <= ?)
+            ORDER BY priority DESC, seq LIMIT ?""",
+        (product, now, limit),
+    )
+    again = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets
+            WHERE product_id = ? AND state = 'published' AND reread AND (next_try IS NULL OR next_try <= ?) LIMIT ?""",
+        (product, now, limit),
+    )
+    return [fileset_row(row) for row in [*rows, *again]]
+
+
+async def begin_index(db: Database, fileset: int) -> None:
+    """Forget the file rows of an index that was never completed, or is to be replaced."""
+    await db.run("DELETE FROM files WHERE id BETWEEN ? AND ?", file_range(fileset))
+
+
+async def add_files(db: Database, fileset: int, start: int, files: Sequence[ListedFile]) -> None:
+    """Store file rows; `start` is the position of the first one."""
+    await db.run_many(
+        "INSERT INTO files (id, name, size, digest, type, columns, state) VALUES (?, ?, ?, ?, ?, ?, 'pending')",
+        [
+            (file_id(fileset, start + at), row.name, row.size, row.digest, row.type, dump_columns(row.columns))
+            for at, row in enumerate(files)
+        ],
+    )
+
+
+async def index_read(
+    db: Database, fileset: FilesetRow, sha256: str, rejected: Sequence[Rejection], conflicts: Iterable[str], now: float
+) -> None:
+    """Complete a read index: count the file rows, note refused ones, and queue the fileset."""
+    first, last = file_range(fileset.id)
+    await db.run_many(
+        """UPDATE files SET state = 'quarantined', failure_kind = 'conflict',
+                            failure = 'listed twice, with different size or digest'
+           WHERE id BETWEEN ? AND ? AND name = ?""",
+        [(first, last, name) for name in conflicts],
+    )
+    await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
+    await db.run_many(
+        """INSERT INTO rejections (product_id, mirror_id, fileset_id, line, name, reason, seen_at)
+           SELECT id, mirror_id, ?, ?, ?, ?, ? FROM products WHERE id = ?
+           ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
+        [(fileset.id, row.line, row.name, row.reason, now, fileset.product_id) for row in rejected],
+    )
+    await db.run(
+        """UPDATE filesets SET state = 'queued', index_sha256 = ?, reread = 0, queued_at = ?, rejected = ?,
+               attempts = 0, tries = 0, failure_kind = NULL, failure = NULL, next_try = NULL, trouble = '',
+               files = (SELECT count(*) FROM files WHERE id BETWEEN ? AND ?),
+               bytes = (SELECT ifnull(sum(size), 0) FROM files WHERE id BETWEEN ? AND ?)
+           WHERE id = ? AND state = 'discovered'""",
+        (sha256, now, len(rejected), first, last, first, last, fileset.id),
+    )
+    await judge(db, [fileset.id])
+
+
+async def index_confirmed(db: Database, fileset: int) -> None:
+    """Record that an index which was read again is the one we have."""
+    await db.run("UPDATE filesets SET reread = 0, next_try = NULL WHERE id = ?", (fileset,))
+
+
+async def index_replaced(db: Database, fileset: int, now: float) -> None:
+    """Begin a new revision of a published fileset whose index has changed upstream."""
+    await db.run("UPDATE filesets SET state = 'superseded', reread = 0, trouble = '' WHERE id = ?", (fileset,))
+    await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset,))
+    await db.run(
+        """INSERT INTO filesets
+               (product_id, seq, revision, name, registered, type, columns, state, priority, discovered_at)
+           SELECT product_id, seq, revision + 1, name, registered, type, columns, 'discovered', priority, ?
+           FROM filesets WHERE id = ?""",
+        (now, fileset),
+    )
+
+
+async def failed(
+    db: Database, fileset: FilesetRow, kind: FailureKind, detail: str, next_try: float | None, counts: bool, now: float
+) -> None:
+    """Record that a fileset's index could not be read, or that it could not be published.
+
+    `next_try` None sets it aside for the operator. With `counts` False no try is consumed.
+    """
+    tries = (fileset.tries if fileset.failure_kind == kind else 0) + counts
+    trouble = Trouble.FAILED if next_try is not None else Trouble.QUARANTINED
+    await db.run(
+        """UPDATE filesets SET attempts = attempts + ?, tries = ?, failure_kind = ?, failure = ?, next_try = ?,
+                               trouble = ? WHERE id = ?""",
+        (int(counts), tries, kind, detail, next_try, trouble, fileset.id),
+    )
+    await db.run(
+        "INSERT INTO attempts (fileset_id, at, number, kind, detail) VALUES (?, ?, ?, ?, ?)",
+        (fileset.id, now, fileset.attempts + 1, kind, detail),
+    )
+
+
+async def next_queued(db: Database, product: int, limit: int, without: Iterable[int]) -> list[FilesetRow]:
+    """Return the next filesets of a product that wait for their transfer, best first."""
+    skip = ",".join(str(int(one)) for one in without)
+    rows = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets
+            WHERE product_id = ? AND state = 'queued' AND id NOT IN ({skip})
+            ORDER BY priority DESC, seq LIMIT ?""",
+        (product, limit),
+    )
+    return [fileset_row(row) for row in rows]
+
+
+async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) -> list[FilesetRow]:
+    """Return the filesets of a mirror in these states (the short-lived ones: there are few)."""
+    marks = ",".join("?" * len(states))
+    rows = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets WHERE state IN ({marks})
+            AND product_id IN (SELECT id FROM products WHERE mirror_id = ?) ORDER BY id""",
+        (*states, mirror),
+    )
+    return [fileset_row(row) for row in rows]
+
+
+async def move(db: Database, filesets: Iterable[int], state: FilesetState) -> None:
+    """Bring filesets to `state`. Raises IllegalTransition, and then changes none."""
+    await db.run_many("UPDATE filesets SET state = ? WHERE id = ?", [(state, fileset) for fileset in filesets])
+
+
+async def admit(db: Database, filesets: Iterable[int], lease: int) -> None:
+    """Begin the transfer of filesets under this engine's lease."""
+    await db.run_many(
+        "UPDATE filesets SET state = 'transferring', lease = ? WHERE id = ? AND state = 'queued'",
+        [(lease, fileset) for fileset in filesets],
+    )
+
+
+async def intend(db: Database, filesets: Iterable[tuple[int, str]]) -> None:
+    """Record, before any rename, which directory (device:inode) is about to appear at the final place."""
+    await db.run_many(
+        "UPDATE filesets SET state = 'publishing', inode = ? WHERE id = ? AND state = 'staged'",
+        [(inode, fileset) for fileset, inode in filesets],
+    )
+
+
+async def published(db: Database, filesets: Sequence[int], now: float) -> None:
+    """Record that filesets stand at their final place."""
+    for fileset in filesets:
+        await db.run(
+            "UPDATE files SET state = 'published' WHERE id BETWEEN ? AND ? AND state = 'staged'", file_range(fileset)
+        )
+    await db.run_many(
+        """UPDATE filesets SET state = 'published', published_at = ?, inode = NULL, lease = NULL, trouble = '',
+                  failure_kind = NULL, failure = NULL, next_try = NULL WHERE id = ?""",
+        [(now, fileset) for fileset in filesets],
+    )
+    await db.run_many(
+        "UPDATE products SET index_due = 1 WHERE id = (SELECT product_id FROM filesets WHERE id = ?)",
+        [(fileset,) for fileset in filesets],
+    )
+
+
+async def judge(db: Database, filesets: Iterable[int]) -> None:
+    """Set the trouble of filesets from the state of their files."""
+    for fileset in filesets:
+        first, last = file_range(fileset)
+        states = {
+            row["state"]
+            for row in await db.rows(
+                """SELECT DISTINCT state FROM files INDEXED BY files_aside
+                   WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')""",
+                (first, last),
+            )
+        }
+        trouble = Trouble.NONE
+        if FileState.QUARANTINED in states:
+            trouble = Trouble.QUARANTINED
+        elif states:
+            trouble = Trouble.FAILED
+        await db.run(
+            "UPDATE filesets SET trouble = ? WHERE id = ? AND trouble <> ? AND failure_kind IS NULL",
+            (trouble, fileset, trouble),
+        )

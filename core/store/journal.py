@@ -1,0 +1,80 @@
+"""Group commit: whatever wants to be written while a transaction is under way shares the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from core.store.database import Database
+
+T = TypeVar("T")
+Operation = Callable[[Database], Awaitable[T]]
+
+MAX_GROUP = 256
+
+
+class Journal:
+    """The engine's one way to write. An operation that raises is undone alone; the others are kept."""
+
+    def __init__(self, db: Database):
+        self.db = db
+        self._waiting: list[tuple[Operation[Any], asyncio.Future[Any]]] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="journal")
+
+    async def write(self, operation: Operation[T]) -> T:
+        """Run `operation` in the next transaction; return its result once that is on disk."""
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, done))
+        self._wake.set()
+        return await done
+
+    async def close(self) -> None:
+        """Write what is still waiting, and stop."""
+        if self._task is None:
+            return
+        while self._waiting and not self._task.done():
+            await asyncio.sleep(0)
+            self._wake.set()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                await asyncio.shield(self._commit(group))
+
+    async def _commit(self, group: list[tuple[Operation[Any], asyncio.Future[Any]]]) -> None:
+        results: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []
+        try:
+            async with self.db.transaction():
+                for operation, done in group:
+                    results.append((done, *await self._attempt(operation)))
+        except Exception as error:
+            results = [(done, None, error) for _, done in group]
+        for done, result, failure in results:
+            if done.done():
+                continue
+            if failure is None:
+                done.set_result(result)
+            else:
+                done.set_exception(failure)
+
+    async def _attempt(self, operation: Operation[Any]) -> tuple[Any, Exception | None]:
+        await self.db.run("SAVEPOINT operation")
+        try:
+            result = await operation(self.db)
+        except Exception as error:
+            await self.db.run("ROLLBACK TO operation")
+            await self.db.run("RELEASE operation")
+            return None, error
+        await self.db.run("RELEASE operation")
+        return result, None

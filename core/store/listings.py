@@ -1,0 +1,186 @@
+"""What a product's listing changes: new, re-registered, withdrawn and reappeared filesets.
+
+A listing is first copied into a temporary table, batch by batch, and then compared by name in one
+transaction, together with the product's cursor: a crash never leaves half a listing applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from core.model import ListedFileset, Rejection
+from core.store.database import Database
+from core.store.records import dump_columns
+
+_FIXED = "('withdrawn', 'superseded', 'publishing', 'expiring', 'expired')"
+_CURRENT = "filesets.product_id = :product AND filesets.state <> 'superseded'"
+_SAME_NAME = "l.product_id = :product AND l.name = filesets.name"
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a listing changed; `stopped` are filesets whose work is void, `empty` an upstream that lost everything."""
+
+    listed: int
+    discovered: int
+    superseded: int
+    withdrawn: int
+    stopped: tuple[int, ...]
+    empty: bool
+    full: bool
+
+
+async def begin(db: Database, product: int) -> None:
+    """Make room for a listing of `product`."""
+    await db.run(
+        """CREATE TEMP TABLE IF NOT EXISTS listed (
+               product_id INTEGER NOT NULL, name TEXT NOT NULL, registered INTEGER NOT NULL, type TEXT NOT NULL,
+               columns TEXT, wanted INTEGER NOT NULL, position INTEGER NOT NULL,
+               PRIMARY KEY (product_id, name)) WITHOUT ROWID"""
+    )
+    await db.run(
+        """CREATE TEMP TABLE IF NOT EXISTS refused (
+               product_id INTEGER NOT NULL, line INTEGER NOT NULL, name TEXT NOT NULL, reason TEXT NOT NULL)"""
+    )
+    for table in ("listed", "refused"):
+        await db.run(f"DELETE FROM temp.{table} WHERE product_id = ?", (product,))
+
+
+async def add(
+    db: Database, product: int, start: int, batch: list[ListedFileset | Rejection], wanted: Callable[[str], bool]
+) -> None:
+    """Copy one batch; `start` is the position of its first row in the whole listing."""
+    rows = [
+        (product, row.name, row.registered, row.type, dump_columns(row.columns), wanted(row.name), start + at)
+        for at, row in enumerate(batch)
+        if isinstance(row, ListedFileset)
+    ]
+    refused = [(product, row.line, row.name, row.reason) for row in batch if isinstance(row, Rejection)]
+    # of a fileset that is listed twice, the later registration counts
+    await db.run_many(
+        """INSERT INTO temp.listed VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET registered = excluded.registered, type = excluded.type,
+                                     columns = excluded.columns, position = excluded.position
+           WHERE excluded.registered >= listed.registered""",
+        rows,
+    )
+    await db.run_many("INSERT INTO temp.refused VALUES (?, ?, ?, ?)", refused)
+
+
+async def merge(db: Database, product: int, mirror: int, cursor: str | None, now: float) -> Merged:
+    """Apply the copied listing, which was asked for by `cursor` (None: the whole list was asked for)."""
+    keys = {"product": product, "mirror": mirror, "cursor": cursor, "now": now}
+    listed = int(await db.value("SELECT count(*) FROM temp.listed WHERE product_id = :product", keys))
+    known = int(await db.value(f"SELECT count(*) FROM filesets WHERE {_CURRENT} AND state NOT IN {_FIXED}", keys))
+    repeated = await db.value("SELECT 1 FROM temp.listed WHERE product_id = :product AND name = :cursor", keys)
+    full = cursor is None or repeated is not None
+    empty = full and not listed and known > 0
+    stopped = await _supersede(db, keys)
+    superseded = len(stopped)
+    withdrawn = 0
+    if full and not empty:
+        gone = await _withdraw(db, keys)
+        withdrawn = len(gone)
+        stopped += gone
+    await _reappear(db, keys)
+    stopped += await _filter(db, keys)
+    discovered = await _discover(db, keys)
+    await _reject(db, keys, full)
+    await _note(db, keys, full, empty)
+    return Merged(listed, discovered, superseded, withdrawn, tuple(stopped), empty, full)
+
+
+async def _supersede(db: Database, keys: Mapping[str, object]) -> list[int]:
+    rows = await db.rows(
+        f"""UPDATE filesets SET state = 'superseded', trouble = '', next_try = NULL
+            WHERE {_CURRENT} AND state NOT IN ('publishing', 'expiring')
+              AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME} AND l.registered <> filesets.registered)
+            RETURNING id""",
+        keys,
+    )
+    return [row[0] for row in rows]
+
+
+async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
+    rows = await db.rows(
+        f"""UPDATE filesets SET state = 'withdrawn', trouble = '', next_try = NULL
+            WHERE {_CURRENT} AND state NOT IN {_FIXED}
+              AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})
+            RETURNING id""",
+        keys,
+    )
+    return [row[0] for row in rows]
+
+
+async def _reappear(db: Database, keys: Mapping[str, object]) -> None:
+    await db.run(
+        f"""UPDATE filesets SET state = iif(published_at IS NULL, 'discovered', 'published')
+            WHERE {_CURRENT} AND state = 'withdrawn'
+              AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})""",
+        keys,
+    )
+
+
+async def _filter(db: Database, keys: Mapping[str, object]) -> list[int]:
+    """Apply a changed choice of filesets to those listed."""
+    await db.run(
+        f"""UPDATE filesets SET state = 'discovered' WHERE {_CURRENT} AND state = 'excluded'
+              AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME} AND l.wanted)""",
+        keys,
+    )
+    rows = await db.rows(
+        f"""UPDATE filesets SET state = 'excluded', trouble = '', next_try = NULL
+            WHERE {_CURRENT} AND state IN ('discovered', 'queued', 'transferring', 'staged', 'damaged')
+              AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME} AND NOT l.wanted)
+            RETURNING id""",
+        keys,
+    )
+    return [row[0] for row in rows]
+
+
+async def _discover(db: Database, keys: Mapping[str, object]) -> int:
+    return await db.run(
+        """INSERT INTO filesets (product_id, seq, revision, name, registered, type, columns, state, discovered_at)
+           SELECT :product,
+                  (SELECT ifnull(max(seq), 0) + 1 FROM filesets WHERE product_id = :product) + l.position,
+                  (SELECT ifnull(max(revision), 0) + 1 FROM filesets f
+                   WHERE f.product_id = :product AND f.name = l.name AND f.state = 'superseded'),
+                  l.name, l.registered, l.type, l.columns, iif(l.wanted, 'discovered', 'excluded'), :now
+           FROM temp.listed l
+           WHERE l.product_id = :product AND NOT EXISTS (
+               SELECT 1 FROM filesets f
+               WHERE f.product_id = :product AND f.name = l.name AND f.state <> 'superseded')
+           ORDER BY l.position""",
+        keys,
+    )
+
+
+async def _reject(db: Database, keys: Mapping[str, object], full: bool) -> None:
+    if full:
+        await db.run("DELETE FROM rejections WHERE product_id = :product AND fileset_id IS NULL", keys)
+    await db.run(
+        """INSERT INTO rejections (product_id, mirror_id, line, name, reason, seen_at)
+           SELECT :product, :mirror, line, name, reason, :now FROM temp.refused WHERE product_id = :product
+           ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
+        keys,
+    )
+
+
+async def _note(db: Database, keys: Mapping[str, object], full: bool, empty: bool) -> None:
+    await db.run(
+        """UPDATE products SET
+               cursor = ifnull((SELECT name FROM temp.listed WHERE product_id = :product
+                                ORDER BY position DESC LIMIT 1), cursor),
+               polled_at = :now, tried_at = :now, error_kind = NULL, error = NULL
+           WHERE id = :product""",
+        keys,
+    )
+    if full:
+        alarm = "upstream lists nothing any more; nothing was deleted" if empty else None
+        await db.run(
+            "UPDATE products SET reconciled_at = :now, full_list_due = 0, alarm = :alarm WHERE id = :product",
+            {**keys, "alarm": alarm},
+        )
+    for table in ("listed", "refused"):
+        await db.run(f"DELETE FROM temp.{table} WHERE product_id = :product", keys)

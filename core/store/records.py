@@ -1,0 +1,101 @@
+"""Rows of the state file as the engine reads them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from core.errors import FailureKind
+from core.model import Columns, FilesetState, FileState, Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product that is mirrored."""
+
+    id: int
+    mirror_id: int
+    name: str
+    priority: int
+    cursor: str | None
+    reconciled_at: float | None
+    full_list_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FilesetRow:
+    """A fileset, as far as the engine needs it to decide what happens next."""
+
+    id: int
+    product_id: int
+    name: str
+    revision: int
+    registered: int
+    state: FilesetState
+    trouble: Trouble
+    priority: int
+    files: int
+    bytes: int
+    attempts: int
+    tries: int
+    failure_kind: FailureKind | None
+    index_sha256: str | None
+    inode: str | None
+
+
+FILESET_COLUMNS = (
+    "id, product_id, name, revision, registered, state, trouble, priority, files, bytes, attempts, tries, "
+    "failure_kind, index_sha256, inode"
+)
+
+
+def fileset_row(row: sqlite3.Row) -> FilesetRow:
+    """Read one row selected by FILESET_COLUMNS."""
+    values = dict(row)
+    values["state"] = FilesetState(row["state"])
+    values["trouble"] = Trouble(row["trouble"])
+    values["failure_kind"] = FailureKind(row["failure_kind"]) if row["failure_kind"] else None
+    return FilesetRow(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file, as far as its transfer needs it."""
+
+    id: int
+    name: str
+    size: int
+    digest: str | None
+    state: FileState
+    attempts: int
+    tries: int
+    failure_kind: FailureKind | None
+    next_try: float | None
+    kept: int
+    validator: str | None
+    seen_size: int | None
+    seen_digest: str | None
+
+
+FILE_COLUMNS = (
+    "id, name, size, digest, state, attempts, tries, failure_kind, next_try, kept, validator, seen_size, seen_digest"
+)
+
+
+def file_row(row: sqlite3.Row) -> FileRow:
+    """Read one row selected by FILE_COLUMNS."""
+    values = list(row)
+    values[4] = FileState(values[4])
+    values[7] = FailureKind(values[7]) if values[7] else None
+    return FileRow(*values)
+
+
+def dump_columns(columns: Columns) -> str | None:
+    """Return further columns as they are stored; undecodable bytes survive as escapes."""
+    return json.dumps(columns, separators=(",", ":")) if columns else None
+
+
+def load_columns(stored: str | None) -> Columns:
+    """Return stored further columns."""
+    return json.loads(stored) if stored else {}

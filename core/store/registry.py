@@ -1,0 +1,160 @@
+"""Mirrors and products: what is configured, what sources offer, what is paused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from core.errors import FailureKind
+from core.model import ListedProduct, Rejection
+from core.store.database import Database
+from core.store.records import ProductRow
+
+PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_list_due"
+
+
+async def configure_mirrors(db: Database, mirrors: Iterable[tuple[str, str, str, str]]) -> dict[str, int]:
+    """Make the state agree with the configured (name, protocol, URL, destination); return ids by name.
+
+    Stops of our own making are lifted: the reason may be gone, and is found again if it is not.
+    """
+    await db.run("UPDATE mirrors SET configured = 0, stopped = NULL, stopped_kind = NULL")
+    await db.run_many(
+        """INSERT INTO mirrors (name, protocol, url, destination) VALUES (?, ?, ?, ?)
+           ON CONFLICT (name) DO UPDATE SET protocol = excluded.protocol, url = excluded.url,
+               destination = excluded.destination, configured = 1""",
+        mirrors,
+    )
+    rows = await db.rows("SELECT name, id FROM mirrors WHERE configured")
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def list_products(
+    db: Database, mirror: int, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
+) -> None:
+    """Record products that the root of a source lists, and its refused rows."""
+    await db.run_many(
+        """INSERT INTO products (mirror_id, name, type, description, selected) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (mirror_id, name) DO UPDATE SET type = excluded.type, description = excluded.description,
+               selected = excluded.selected OR hidden""",
+        [
+            (mirror, row.name, _storable(row.type), _storable(row.description), selected(row.name))
+            for row in batch
+            if isinstance(row, ListedProduct)
+        ],
+    )
+    await db.run_many(
+        """INSERT INTO rejections (mirror_id, line, name, reason, seen_at) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
+        [(mirror, row.line, row.name, row.reason, now) for row in batch if isinstance(row, Rejection)],
+    )
+
+
+async def choose_products(
+    db: Database,
+    mirror: int,
+    named: Iterable[str],
+    hidden: Sequence[str],
+    selected: Callable[[str], bool],
+    filter_: str,
+) -> None:
+    """Apply the configured choice: products named without a glob need not be listed by the root."""
+    await db.run_many(
+        "INSERT OR IGNORE INTO products (mirror_id, name, hidden) VALUES (?, ?, ?)",
+        [(mirror, name, name in hidden) for name in [*named, *hidden]],
+    )
+    rows = await db.rows("SELECT id, name FROM products WHERE mirror_id = ?", (mirror,))
+    await db.run_many(
+        "UPDATE products SET hidden = ?, selected = ? WHERE id = ?",
+        [(row["name"] in hidden, selected(row["name"]) or row["name"] in hidden, row["id"]) for row in rows],
+    )
+    await db.run(
+        "UPDATE products SET filter = ?, full_list_due = 1 WHERE mirror_id = ? AND filter <> ?",
+        (filter_, mirror, filter_),
+    )
+
+
+async def forget_root_rejections(db: Database, mirror: int) -> None:
+    """Drop refused rows of the root index: it has just been read again."""
+    await db.run("DELETE FROM rejections WHERE mirror_id = ? AND product_id IS NULL", (mirror,))
+
+
+async def selected_products(db: Database, mirror: int) -> list[ProductRow]:
+    """Return the products of a mirror that are mirrored and not paused."""
+    rows = await db.rows(
+        f"""SELECT {PRODUCT_COLUMNS} FROM products
+            WHERE mirror_id = ? AND selected AND paused IS NULL ORDER BY priority DESC, name""",
+        (mirror,),
+    )
+    return [ProductRow(**{**dict(row), "full_list_due": bool(row["full_list_due"])}) for row in rows]
+
+
+async def known_cursors(db: Database, product: ProductRow, count: int) -> list[str]:
+    """Return the last names seen in listings of a product, newest first."""
+    rows = await db.rows(
+        """SELECT name FROM filesets WHERE product_id = ? AND state NOT IN ('withdrawn', 'superseded')
+           ORDER BY seq DESC LIMIT ?""",
+        (product.id, count),
+    )
+    names = [row["name"] for row in rows]
+    if product.cursor in names:
+        names.remove(product.cursor)
+        names.insert(0, product.cursor)
+    return names
+
+
+async def mirror_polled(db: Database, mirror: int, now: float, kind: FailureKind | None, error: str | None) -> None:
+    """Record how reading the root of a source ended."""
+    await db.run(
+        """UPDATE mirrors SET tried_at = ?, polled_at = iif(? IS NULL, ?, polled_at), error_kind = ?, error = ?
+           WHERE id = ?""",
+        (now, kind, now, kind, error, mirror),
+    )
+
+
+async def product_failed(db: Database, product: int, now: float, kind: FailureKind, error: str) -> None:
+    """Record why a product could not be listed."""
+    await db.run(
+        "UPDATE products SET tried_at = ?, error_kind = ?, error = ? WHERE id = ?", (now, kind, error, product)
+    )
+
+
+async def stop_mirror(db: Database, mirror: int, kind: FailureKind, reason: str) -> None:
+    """Stop a mirror for a reason that trying again can't cure."""
+    await db.run("UPDATE mirrors SET stopped_kind = ?, stopped = ? WHERE id = ?", (kind, reason, mirror))
+
+
+async def let_mirror_go(db: Database, mirror: int) -> None:
+    """Lift a stop of our own making."""
+    await db.run("UPDATE mirrors SET stopped_kind = NULL, stopped = NULL WHERE id = ?", (mirror,))
+
+
+async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str]]:
+    """Return (id, name) of the products whose published index is out of date."""
+    rows = await db.rows("SELECT id, name FROM products WHERE mirror_id = ? AND index_due", (mirror,))
+    return [(row["id"], row["name"]) for row in rows]
+
+
+async def index_written(db: Database, products: Iterable[int]) -> None:
+    """Record that the published indexes of `products` are up to date."""
+    await db.run_many("UPDATE products SET index_due = 0 WHERE id = ?", [(product,) for product in products])
+
+
+async def setting(db: Database, key: str) -> str | None:
+    """Return a setting, or None."""
+    found = await db.value("SELECT value FROM settings WHERE key = ?", (key,))
+    return None if found is None else str(found)
+
+
+async def set_setting(db: Database, key: str, value: str | None) -> None:
+    """Keep a setting; None removes it."""
+    if value is None:
+        await db.run("DELETE FROM settings WHERE key = ?", (key,))
+    else:
+        await db.run(
+            "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+
+def _storable(text: str) -> str:
+    """Return `text` with undecodable bytes as escapes: SQLite stores Unicode only."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,231 @@
+"""The schema of the state file, as an ordered list of migrations.
+
+Times are seconds since the epoch. Counters per product are kept by triggers, in the transaction that changes a
+state: a screen costs the same at ten million files as at ten thousand. Triggers also refuse illegal transitions.
+"""
+
+from __future__ import annotations
+
+from core.store.ids import POSITION_BITS
+
+APPLICATION_ID = 0x4D525455
+"""Marks a SQLite file as a state file of mirrortui (PRAGMA application_id)."""
+
+Migration = tuple[str, ...]
+
+
+def _counted(table: str, product: str, files: str, size: str, trouble: str, watched: str) -> Migration:
+    """Return the triggers that keep the counters of one table."""
+    scope = table.removesuffix("s")
+
+    def count(row: str, sign: str) -> str:
+        values = [part.replace("@", row) for part in (product, trouble, files, size)]
+        return f"""
+            INSERT INTO counters (product_id, scope, state, trouble, n, files, bytes)
+            VALUES ({values[0]}, '{scope}', {row}.state, {values[1]}, {sign}1, {sign}({values[2]}), {sign}({values[3]}))
+            ON CONFLICT DO UPDATE SET n = n + excluded.n, files = files + excluded.files,
+                                      bytes = bytes + excluded.bytes;"""
+
+    return (
+        f"CREATE TRIGGER {table}_count_insert AFTER INSERT ON {table} BEGIN {count('NEW', '+')} END",
+        f"CREATE TRIGGER {table}_count_delete AFTER DELETE ON {table} BEGIN {count('OLD', '-')} END",
+        f"CREATE TRIGGER {table}_count_update AFTER UPDATE OF {watched} ON {table} "
+        f"BEGIN {count('OLD', '-')} {count('NEW', '+')} END",
+    )
+
+
+def _guarded(table: str) -> str:
+    """Return the trigger that refuses a change of state which transitions.py does not list."""
+    noun = table.removesuffix("s")
+    return f"""
+        CREATE TRIGGER {table}_transition BEFORE UPDATE OF state ON {table}
+        WHEN OLD.state <> NEW.state AND NOT EXISTS (
+            SELECT 1 FROM transitions WHERE noun = '{noun}' AND old = OLD.state AND new = NEW.state)
+        BEGIN SELECT RAISE(ABORT, 'illegal transition of a {noun}'); END"""
+
+
+INITIAL: Migration = (
+    """
+    CREATE TABLE settings (
+        key   TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """
+    CREATE TABLE transitions (
+        noun TEXT NOT NULL, old TEXT NOT NULL, new TEXT NOT NULL,
+        PRIMARY KEY (noun, old, new)
+    ) WITHOUT ROWID""",
+    """
+    CREATE TABLE mirrors (
+        id            INTEGER PRIMARY KEY,
+        name          TEXT NOT NULL UNIQUE,
+        protocol      TEXT NOT NULL,
+        url           TEXT NOT NULL,
+        destination   TEXT NOT NULL,
+        configured    INTEGER NOT NULL DEFAULT 1,
+        paused        TEXT,             -- an operator's reason
+        stopped_kind  TEXT,             -- our own: denied, tls, disk
+        stopped       TEXT,
+        polled_at     REAL,             -- the last poll that succeeded
+        tried_at      REAL,
+        error_kind    TEXT,
+        error         TEXT
+    )""",
+    """
+    CREATE TABLE products (
+        id            INTEGER PRIMARY KEY,
+        mirror_id     INTEGER NOT NULL REFERENCES mirrors,
+        name          TEXT NOT NULL,
+        type          TEXT NOT NULL DEFAULT '',
+        description   TEXT NOT NULL DEFAULT '',
+        selected      INTEGER NOT NULL DEFAULT 0,
+        hidden        INTEGER NOT NULL DEFAULT 0,
+        filter        TEXT NOT NULL DEFAULT '',     -- which filesets are wanted, as configured
+        paused        TEXT,
+        priority      INTEGER NOT NULL DEFAULT 0,
+        cursor        TEXT,             -- the last fileset seen in a listing
+        polled_at     REAL,
+        tried_at      REAL,
+        reconciled_at REAL,
+        error_kind    TEXT,
+        error         TEXT,
+        alarm         TEXT,             -- upstream does something that nobody should act on
+        full_list_due INTEGER NOT NULL DEFAULT 0,
+        index_due     INTEGER NOT NULL DEFAULT 0,   -- our published index is older than what is published
+        UNIQUE (mirror_id, name)
+    )""",
+    """
+    CREATE TABLE filesets (
+        id            INTEGER PRIMARY KEY,
+        product_id    INTEGER NOT NULL REFERENCES products,
+        seq           INTEGER NOT NULL, -- order of registration, as listed
+        revision      INTEGER NOT NULL DEFAULT 1,
+        name          TEXT NOT NULL,
+        registered    INTEGER NOT NULL,
+        type          TEXT NOT NULL,
+        columns       TEXT,             -- JSON
+        state         TEXT NOT NULL,
+        trouble       TEXT NOT NULL DEFAULT '',
+        held_from     TEXT,
+        priority      INTEGER NOT NULL DEFAULT 0,
+        files         INTEGER NOT NULL DEFAULT 0,
+        bytes         INTEGER NOT NULL DEFAULT 0,
+        rejected      INTEGER NOT NULL DEFAULT 0,   -- rows of its index that were refused
+        index_sha256  TEXT,
+        reread        INTEGER NOT NULL DEFAULT 0,   -- its index has to be read again before anything else
+        discovered_at REAL NOT NULL,
+        queued_at     REAL,
+        published_at  REAL,
+        attempts      INTEGER NOT NULL DEFAULT 0,   -- of reading its index or publishing it
+        tries         INTEGER NOT NULL DEFAULT 0,   -- the same, since the kind of failure last changed
+        failure_kind  TEXT,
+        failure       TEXT,
+        next_try      REAL,
+        lease         INTEGER,
+        inode         TEXT              -- device:inode of the directory about to be renamed into place
+    )""",
+    "CREATE UNIQUE INDEX filesets_current ON filesets (product_id, name) WHERE state <> 'superseded'",
+    "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, seq)",
+    "CREATE INDEX filesets_lag ON filesets (product_id, state, registered)",
+    "CREATE INDEX filesets_seq ON filesets (product_id, seq)",
+    "CREATE INDEX filesets_trouble ON filesets (trouble, product_id) WHERE trouble <> ''",
+    f"""
+    CREATE TABLE files (
+        id            INTEGER PRIMARY KEY,  -- fileset id << {POSITION_BITS} | position in the index
+        name          TEXT NOT NULL,
+        size          INTEGER NOT NULL,
+        digest        TEXT,             -- MD5; NULL: only the size can be checked
+        type          TEXT NOT NULL,
+        columns       TEXT,
+        state         TEXT NOT NULL,
+        attempts      INTEGER NOT NULL DEFAULT 0,
+        tries         INTEGER NOT NULL DEFAULT 0,
+        failure_kind  TEXT,
+        failure       TEXT,
+        next_try      REAL,
+        kept          INTEGER NOT NULL DEFAULT 0,   -- bytes in staging that can be continued ...
+        validator     TEXT,                         -- ... if the server still has this version
+        seen_size     INTEGER,          -- evidence: what came instead
+        seen_digest   TEXT
+    )""",
+    "CREATE INDEX files_retry ON files (next_try) WHERE state = 'retry_wait'",
+    "CREATE INDEX files_aside ON files (id) WHERE state IN ('retry_wait', 'quarantined')",
+    """
+    CREATE TABLE transfers (
+        file_id    INTEGER PRIMARY KEY,
+        host       TEXT NOT NULL,
+        started_at REAL NOT NULL,
+        received   INTEGER NOT NULL,
+        rate       REAL NOT NULL,
+        lease      INTEGER NOT NULL
+    )""",
+    """
+    CREATE TABLE attempts (
+        id         INTEGER PRIMARY KEY,
+        fileset_id INTEGER NOT NULL,
+        file_id    INTEGER,             -- NULL: the fileset's own index, or its publication
+        at         REAL NOT NULL,
+        number     INTEGER NOT NULL,
+        kind       TEXT,                -- NULL: it succeeded
+        detail     TEXT NOT NULL,
+        size       INTEGER,
+        digest     TEXT
+    )""",
+    "CREATE INDEX attempts_of ON attempts (fileset_id, file_id)",
+    """
+    CREATE TABLE rejections (
+        id         INTEGER PRIMARY KEY,
+        product_id INTEGER,             -- NULL: a row of the root index
+        mirror_id  INTEGER NOT NULL,
+        fileset_id INTEGER,             -- NULL: a row of the product's index
+        line       INTEGER NOT NULL,
+        name       TEXT NOT NULL,
+        reason     TEXT NOT NULL,
+        seen_at    REAL NOT NULL
+    )""",
+    """CREATE UNIQUE INDEX rejections_once
+       ON rejections (mirror_id, ifnull(product_id, 0), ifnull(fileset_id, 0), name, reason)""",
+    """
+    CREATE TABLE commands (
+        id      INTEGER PRIMARY KEY,
+        kind    TEXT NOT NULL,
+        target  TEXT NOT NULL,          -- JSON
+        who     TEXT NOT NULL,
+        host    TEXT NOT NULL,
+        at      REAL NOT NULL,
+        state   TEXT NOT NULL DEFAULT 'new',
+        result  TEXT,
+        done_at REAL
+    )""",
+    "CREATE INDEX commands_new ON commands (id) WHERE state = 'new'",
+    """
+    CREATE TABLE events (
+        id      INTEGER PRIMARY KEY,
+        at      REAL NOT NULL,
+        level   TEXT NOT NULL,
+        mirror  TEXT,
+        product TEXT,
+        fileset TEXT,
+        message TEXT NOT NULL
+    )""",
+    """
+    CREATE TABLE counters (
+        product_id INTEGER NOT NULL,
+        scope      TEXT NOT NULL,       -- fileset | file
+        state      TEXT NOT NULL,
+        trouble    TEXT NOT NULL,
+        n          INTEGER NOT NULL,
+        files      INTEGER NOT NULL,
+        bytes      INTEGER NOT NULL,
+        PRIMARY KEY (product_id, scope, state, trouble)
+    ) WITHOUT ROWID""",
+    *_counted("filesets", "@.product_id", "@.files", "@.bytes", "@.trouble", "state, trouble, files, bytes"),
+    *_counted(
+        "files", f"(SELECT product_id FROM filesets WHERE id = @.id >> {POSITION_BITS})", "1", "@.size", "''", "state"
+    ),
+    _guarded("filesets"),
+    _guarded("files"),
+)
+
+MIGRATIONS: tuple[Migration, ...] = (INITIAL,)
+"""Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""
