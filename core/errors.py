@@ -114,6 +114,10 @@ class SourceError(MirrorError):
 
 
 class DiskError(MirrorError):
-    """A destination refuses to take bytes: full, read-only, or broken."""
+    """A destination refuses to take bytes; with `whole` none of any fileset: it is full, read-only, or broken."""
 
     exit_code = ExitCode.DISK
+
+    def __init__(self, detail: str, whole: bool = False):
+        super().__init__(detail)
+        self.whole = whole

@@ -1,0 +1,92 @@
+"""What every kind of destination offers to the engine. Its methods block: call them in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A file that a fileset is to hold; `kept` bytes of it may already be in staging, to be continued."""
+
+    id: int
+    name: str
+    size: int
+    digest: str | None
+    staged: bool
+    kept: int
+
+
+@dataclass(slots=True)
+class Found:
+    """What is there of a fileset already.
+
+    `adopted` files are complete, verified and in staging; `lost` ones were believed to be staged and are not;
+    `kept` tells how many bytes of a file can be continued. With `in_place` the whole fileset stands, verified,
+    at its final place.
+    """
+
+    adopted: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    kept: dict[int, int] = field(default_factory=dict)
+    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A fileset's staging area and final place."""
+
+    fileset_id: int
+    product: str
+    fileset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A complete fileset, flushed and ready to appear; `inode` identifies its directory across a crash."""
+
+    place: Place
+    inode: str
+    in_place: bool
+
+
+class Destination(Protocol):
+    """Where published filesets live. Every method may raise DiskError."""
+
+    def open(self) -> None:
+        """Make the destination ready and lock it. Raises LeaseHeld if another engine uses it."""
+
+    def close(self) -> None:
+        """Give back locks and descriptors."""
+
+    def space(self) -> tuple[int, int]:
+        """Return the bytes that are free for us, and the total."""
+
+    def stage(self, place: Place) -> tuple[int, bool]:
+        """Open the staging directory of a fileset; return its descriptor, and whether there is nothing to inspect."""
+
+    def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
+        """Verify what is there of a fileset, in staging or at its final place, and adopt what is right."""
+
+    def seal(self, place: Place, index: bytes, in_place: bool) -> Sealed:
+        """Complete a staged fileset with its index."""
+
+    def flush(self, sealed: Iterable[Sealed]) -> None:
+        """Bring sealed filesets to disk, as the durability policy demands."""
+
+    def publish(self, sealed: Sealed) -> None:
+        """Make a sealed fileset visible at its final place, in one step."""
+
+    def settle(self, products: Iterable[str]) -> None:
+        """Bring the publications below `products` to disk."""
+
+    def is_published(self, place: Place, inode: str) -> bool:
+        """Tell, after a crash, whether the directory with this inode stands at its final place."""
+
+    def drop(self, fileset_id: int) -> None:
+        """Remove the staging area of a fileset."""
+
+    def write_index(self, product: str | None, lines: Iterable[bytes]) -> None:
+        """Replace the index of a product, or with None that of the root, in one step."""

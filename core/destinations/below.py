@@ -1,0 +1,78 @@
+"""File operations below an open directory: never through a link, never outside."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from core.errors import DiskError
+from core.names import unsafe_name
+from core.text import display
+
+PRIVATE = ".mirrortui"
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+BLOCK = 1 << 20
+
+
+@contextlib.contextmanager
+def opened(parent: int, name: str) -> Iterator[int]:
+    """Open a directory for the time of the block."""
+    descriptor = os.open(name, DIRECTORY, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def make(parent: int, name: str) -> int:
+    """Make a directory if it is missing, and open it without following links."""
+    if name != PRIVATE and (reason := unsafe_name(name)):
+        raise DiskError(f"refused to make {display(name)}: {reason}")
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(name, dir_fd=parent)
+    return os.open(name, DIRECTORY, dir_fd=parent)
+
+
+def create(directory: int, name: str, content: bytes) -> None:
+    """Write a whole file."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(name, flags, 0o644, dir_fd=directory), "wb") as file:
+        file.write(content)
+
+
+def sync(directory: int, name: str) -> None:
+    """Flush one file to disk."""
+    descriptor = os.open(name, READ, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def regular_size(directory: int, name: str) -> int | None:
+    """Return the size of a regular file; None if there is none of this name."""
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def digest(directory: int, name: str) -> str:
+    """Return the MD5 of a file, in hex."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(os.open(name, READ, dir_fd=directory), "rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def remove(parent: int, name: str) -> None:
+    """Remove a tree, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(name, dir_fd=parent)

@@ -1,0 +1,285 @@
+"""A destination in a POSIX file system: staging beside the published tree, and one rename per fileset.
+
+Everything below the root is opened by directory descriptor, one component at a time, without following links:
+a link planted there leads nowhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.destinations import below, linux
+from core.destinations.base import Expected, Found, Place, Sealed
+from core.destinations.below import DIRECTORY, PRIVATE
+from core.errors import DiskError, LeaseHeld
+from core.model import Durability
+from core.names import unsafe_name
+from core.text import display
+
+INDEX = "index.txt"
+WHOLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENODEV}
+)
+"""Errors after which no other fileset would fare better."""
+
+SYNC_EACH = 32
+"""Up to this many files are flushed one by one; flushing the file system is cheaper for more."""
+
+
+class PosixDestination:
+    """See `core.destinations.base.Destination`. `owner` tells the staging areas of different state files apart."""
+
+    def __init__(self, root: Path, durability: Durability, owner: str):
+        self.root = root
+        self._durability = durability
+        self._owner = owner
+        self._root = self._private = self._staging = self._lock = -1
+
+    def open(self) -> None:
+        """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
+        with self._told("cannot be used"):
+            self.root.mkdir(parents=False, exist_ok=True)
+            self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._private = below.make(self._root, PRIVATE)
+            self._lock = os.open(
+                "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._private
+            )
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
+            areas = below.make(self._private, "staging")
+            for name in os.listdir(areas):
+                if name != self._owner:
+                    below.remove(areas, name)
+            self._staging = below.make(areas, self._owner)
+            os.close(areas)
+
+    def close(self) -> None:
+        """Give back the lock and the descriptors."""
+        for descriptor in (self._staging, self._lock, self._private, self._root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._root = self._private = self._staging = self._lock = -1
+
+    def space(self) -> tuple[int, int]:
+        """Return the bytes that are free for us, and the total."""
+        with self._told("cannot be examined"):
+            figures = os.fstatvfs(self._root)
+            return figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
+
+    def stage(self, place: Place) -> tuple[int, bool]:
+        """Open the staging directory of a fileset; tell whether there is nothing of it anywhere yet."""
+        name = str(place.fileset_id)
+        with self._told(f"no staging area for {display(place.fileset)}"):
+            try:
+                os.mkdir(name, dir_fd=self._staging)
+            except FileExistsError:
+                fresh = False
+            else:
+                fresh = not self._stands(place)
+            return os.open(name, DIRECTORY, dir_fd=self._staging), fresh
+
+    def _stands(self, place: Place) -> bool:
+        try:
+            with self._final(place):
+                return True
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def _final(self, place: Place) -> Iterator[int]:
+        """Open the final directory of a fileset."""
+        for name in (place.product, place.fileset):
+            reason = unsafe_name(name)
+            if reason:
+                raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
+        with below.opened(self._root, place.product) as product, below.opened(product, place.fileset) as final:
+            yield final
+
+    def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
+        """Verify what is in staging; adopt from the final place what is right there."""
+        found = Found()
+        told = self._told(f"{display(place.fileset)} cannot be inspected")
+        with told, below.opened(self._staging, str(place.fileset_id)) as staging:
+            missing = [one for one in expected if not self._in_staging(staging, one, found)]
+            self._adopt_published(place, staging, missing, found, whole=len(missing) == len(expected))
+        return found
+
+    def _in_staging(self, staging: int, one: Expected, found: Found) -> bool:
+        size = below.regular_size(staging, one.name)
+        if one.staged and size == one.size:
+            return True
+        if one.staged:
+            found.lost.append(one.id)
+        if size is None:
+            return False
+        if size == one.size and one.digest and below.digest(staging, one.name) == one.digest:
+            found.adopted.append(one.id)
+            return True
+        if 0 < min(size, one.kept) < one.size:
+            found.kept[one.id] = min(size, one.kept)
+            return True
+        os.unlink(one.name, dir_fd=staging)
+        return False
+
+    def _adopt_published(
+        self, place: Place, staging: int, missing: Sequence[Expected], found: Found, whole: bool
+    ) -> None:
+        """Link files that stand, verified, at the final place into staging; leave them there if all do."""
+        try:
+            with self._final(place) as final:
+                right = [one for one in missing if _is_right(final, one)]
+                found.in_place = whole and len(right) == len(missing) > 0
+                if not found.in_place:
+                    for one in right:
+                        os.link(one.name, one.name, src_dir_fd=final, dst_dir_fd=staging, follow_symlinks=False)
+                found.adopted += [one.id for one in right]
+        except FileNotFoundError:
+            return
+
+    def seal(self, place: Place, index: bytes, in_place: bool) -> Sealed:
+        """Write the fileset's index beside its files; for one that stands already, replace the index there."""
+        with self._told(f"{display(place.fileset)} cannot be completed"):
+            if in_place:
+                with self._final(place) as final:
+                    self._replace_index(final, index)
+                    return Sealed(place, _inode(final), in_place)
+            with below.opened(self._staging, str(place.fileset_id)) as staging:
+                below.create(staging, INDEX, index)
+                return Sealed(place, _inode(staging), in_place)
+
+    def _replace_index(self, directory: int, index: bytes) -> None:
+        """Write an index beside the tree and rename it into place, so that readers see the old or the new one."""
+        below.create(self._private, "index-new", index)
+        if self._durability is not Durability.NONE:
+            below.sync(self._private, "index-new")
+        os.rename("index-new", INDEX, src_dir_fd=self._private, dst_dir_fd=directory)
+
+    def flush(self, sealed: Iterable[Sealed]) -> None:
+        """Bring sealed filesets to disk. With durability ``full`` their files are there already."""
+        if self._durability is Durability.NONE:
+            return
+        with self._told("could not be flushed to disk"):
+            staged = [one for one in sealed if not one.in_place]
+            names = {one: os.listdir(self._area(one)) for one in staged}
+            few = sum(len(files) for files in names.values()) <= SYNC_EACH
+            if not few and linux.sync_file_system(self._staging):
+                return
+            for one in staged:
+                with below.opened(self._staging, str(one.place.fileset_id)) as directory:
+                    for name in names[one] if self._durability is Durability.FILESET else [INDEX]:
+                        below.sync(directory, name)
+                    os.fsync(directory)
+
+    def _area(self, sealed: Sealed) -> Path:
+        return self.root / PRIVATE / "staging" / self._owner / str(sealed.place.fileset_id)
+
+    def publish(self, sealed: Sealed) -> None:
+        """Rename the staging directory to the final place; an older revision there is swapped out, then dropped."""
+        if sealed.in_place:
+            self.drop(sealed.place.fileset_id)
+            return
+        place, name = sealed.place, str(sealed.place.fileset_id)
+        with self._told(f"{display(place.fileset)} cannot be published"):
+            product = below.make(self._root, place.product)
+            try:
+                try:
+                    os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
+                except OSError as error:
+                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                        raise
+                    self._replace(name, product, place)
+            finally:
+                os.close(product)
+
+    def _replace(self, name: str, product: int, place: Place) -> None:
+        status = os.stat(place.fileset, dir_fd=product, follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode):
+            raise DiskError(
+                f"{self.root}: {display(place.product)}/{display(place.fileset)} exists and is not a directory; "
+                "move it away, then retry"
+            )
+        if not linux.exchange(self._staging, name, product, place.fileset):
+            aside = f"{name}.old"
+            os.rename(place.fileset, aside, src_dir_fd=product, dst_dir_fd=self._staging)
+            os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
+            name = aside
+        self._retire(name, product, place)
+
+    def _retire(self, name: str, product: int, place: Place) -> None:
+        """Drop what the new revision replaces; entries that it doesn't have are kept aside, for nobody listed them."""
+        with below.opened(self._staging, name) as old, below.opened(product, place.fileset) as new:
+            for entry in {*os.listdir(new), INDEX}:
+                if below.regular_size(old, entry) is not None:
+                    os.unlink(entry, dir_fd=old)
+        try:
+            os.rmdir(name, dir_fd=self._staging)
+        except OSError:
+            replaced = below.make(self._private, "replaced")
+            kept = f"{place.fileset}.{time.time_ns()}"[-250:]
+            os.rename(name, kept, src_dir_fd=self._staging, dst_dir_fd=replaced)
+            os.close(replaced)
+
+    def settle(self, products: Iterable[str]) -> None:
+        """Flush the directories in which filesets have appeared."""
+        if self._durability is Durability.NONE:
+            return
+        with self._told("could not be flushed to disk"):
+            for name in products:
+                with below.opened(self._root, name) as product:
+                    os.fsync(product)
+            os.fsync(self._staging)
+            os.fsync(self._root)
+
+    def is_published(self, place: Place, inode: str) -> bool:
+        """Tell whether the directory that was about to appear did appear."""
+        try:
+            with self._told("cannot be examined", keep=FileNotFoundError), self._final(place) as final:
+                return _inode(final) == inode
+        except FileNotFoundError:
+            return False
+
+    def drop(self, fileset_id: int) -> None:
+        """Remove the staging area of a fileset, if there is one."""
+        with self._told("cannot be cleaned up"):
+            below.remove(self._staging, str(fileset_id))
+
+    def write_index(self, product: str | None, lines: Iterable[bytes]) -> None:
+        """Write a new index beside the tree and rename it into place."""
+        with self._told("the index cannot be written"):
+            target = below.make(self._root, product) if product is not None else os.dup(self._root)
+            try:
+                self._replace_index(target, b"".join(lines))
+            finally:
+                os.close(target)
+
+    @contextmanager
+    def _told(self, what: str, keep: type[OSError] | None = None) -> Iterator[None]:
+        """Turn an error of the operating system into one that names the destination."""
+        try:
+            yield
+        except OSError as error:
+            if keep is not None and isinstance(error, keep):
+                raise
+            whole = error.errno in WHOLE
+            raise DiskError(f"{self.root}: {what}: {error.strerror or error}", whole=whole) from error
+
+
+def _is_right(directory: int, one: Expected) -> bool:
+    """Tell whether a file has the size and digest of the listing; one without a digest can't be proven."""
+    if not one.digest or below.regular_size(directory, one.name) != one.size:
+        return False
+    return below.digest(directory, one.name) == one.digest
+
+
+def _inode(directory: int) -> str:
+    status = os.fstat(directory)
+    return f"{status.st_dev}:{status.st_ino}"
