@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 MAX_REDIRECTS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class RedirectRefused(Exception):
@@ -61,10 +63,31 @@ def follow(source: str, location: str, hops: int) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Tell whether `host` is a literal address (or localhost) that is not publicly routed."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """Tell whether `host` is localhost or a literal address, however written, that is not publicly routed."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
         return True
+    address = _literal(name)
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or _nat64(address)
+        address = inner or address
+    return address is not None and not address.is_global
+
+
+def _literal(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return not ipaddress.ip_address(host).is_global
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        pass
+    try:
+        # what resolvers take for an address too: 127.1, 2130706433, 0x7f000001
+        return ipaddress.IPv4Address(socket.inet_aton(name))
+    except (OSError, ValueError):
+        return None
+
+
+def _nat64(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address inside a well-known NAT64 address (RFC 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return None

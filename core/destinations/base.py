@@ -64,8 +64,11 @@ class Destination(Protocol):
     def space(self) -> tuple[int, int]:
         """Return the bytes that are free for us, and the total."""
 
-    def stage(self, place: Place) -> tuple[int, bool]:
-        """Open the staging directory of a fileset; return its descriptor, and whether there is nothing to inspect."""
+    def stage(self, place: Place) -> bool:
+        """Make the staging directory of a fileset; tell whether there is nothing of it anywhere yet."""
+
+    def area(self, fileset_id: int) -> int:
+        """Open the staging directory of a fileset; the descriptor is the caller's."""
 
     def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
         """Verify what is there of a fileset, in staging or at its final place, and adopt what is right."""

@@ -75,17 +75,20 @@ class PosixDestination:
             figures = os.fstatvfs(self._root)
             return figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
 
-    def stage(self, place: Place) -> tuple[int, bool]:
-        """Open the staging directory of a fileset; tell whether there is nothing of it anywhere yet."""
+    def stage(self, place: Place) -> bool:
+        """Make the staging directory of a fileset; tell whether there is nothing of it anywhere yet."""
         name = str(place.fileset_id)
         with self._told(f"no staging area for {display(place.fileset)}"):
             try:
                 os.mkdir(name, dir_fd=self._staging)
             except FileExistsError:
-                fresh = False
-            else:
-                fresh = not self._stands(place)
-            return os.open(name, DIRECTORY, dir_fd=self._staging), fresh
+                return False
+            return not self._stands(place)
+
+    def area(self, fileset_id: int) -> int:
+        """Open the staging directory of a fileset; the descriptor is the caller's."""
+        with self._told("the staging area cannot be opened"):
+            return os.open(str(fileset_id), DIRECTORY, dir_fd=self._staging)
 
     def _stands(self, place: Place) -> bool:
         try:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
 from core.model import ListedFile, ListedFileset, ListedProduct, Rejection
 
-RowT_co = TypeVar("RowT_co", covariant=True)
+RowT = TypeVar("RowT")
 
 
-class Listing(Protocol, Generic[RowT_co]):
+class Listing(Protocol, Generic[RowT]):
     """A well-formed index, held outside memory; close it (or use ``with``) to drop what was spooled."""
 
     @property
@@ -19,10 +20,14 @@ class Listing(Protocol, Generic[RowT_co]):
         """Hex digest of the index as it was received."""
 
     @property
-    def partial(self) -> bool:
-        """True if only rows after a cursor were asked for (the server may have sent the whole list all the same)."""
+    def cursor(self) -> str | None:
+        """The fileset after which rows were asked for (the server may have sent all the same); None: all rows."""
 
-    def batches(self) -> Iterator[list[RowT_co | Rejection]]:
+    @property
+    def conflicts(self) -> set[str]:
+        """Names that were listed with unequal rows; complete when `batches` has come to its end."""
+
+    def batches(self) -> Iterator[list[RowT | Rejection]]:
         """Yield the rows in the catalogue's order; each batch takes well under 10 ms to parse."""
 
     def close(self) -> None:
@@ -45,7 +50,7 @@ class Source(Protocol):
         """List a product's filesets registered after the first of `cursors` that the source still knows.
 
         `cursors` are fileset names seen in earlier listings, newest first. If none is known to the source,
-        or `cursors` is empty, the whole list is returned (then `partial` is False).
+        or `cursors` is empty, the whole list is returned (then `cursor` is None).
         """
 
     async def files(self, product: str, fileset: str) -> Listing[ListedFile]:
@@ -56,3 +61,19 @@ class Source(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Where a catalogue is and how it is reached; times in seconds. The secrets are left out of its repr.
+
+    `url` holds neither user nor password. `ca_file` None stands for the default authorities.
+    """
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    connect_seconds: float = 30.0
+    index_seconds: float = 30.0

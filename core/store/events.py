@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from core.store.database import Database
 
 KEPT = 50_000
@@ -15,6 +17,14 @@ async def add(
     await db.run(
         "INSERT INTO events (at, level, mirror, product, fileset, message) VALUES (?, ?, ?, ?, ?, ?)",
         (now, level, mirror, product, fileset, message),
+    )
+
+
+async def add_many(db: Database, now: float, level: str, told: Iterable[tuple[str, str, str, str]]) -> None:
+    """Record many events, each as (message, mirror, product, fileset)."""
+    await db.run_many(
+        "INSERT INTO events (at, level, message, mirror, product, fileset) VALUES (?, ?, ?, ?, ?, ?)",
+        [(now, level, *one) for one in told],
     )
 
 

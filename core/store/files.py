@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import FailureKind
-from core.model import FileState
+from core.model import FileState, ListedFile
 from core.store import filesets
 from core.store.database import Database
 from core.store.ids import file_range, fileset_of
-from core.store.records import FILE_COLUMNS, FileRow, file_row
+from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,16 @@ async def to_fetch(db: Database, fileset: int, after: int, now: float, limit: in
     return [file_row(row) for row in rows]
 
 
+async def due_in(db: Database, fileset: int, now: float) -> list[FileRow]:
+    """Return the files of `fileset` whose next try is due."""
+    rows = await db.rows(
+        f"""SELECT {FILE_COLUMNS} FROM files INDEXED BY files_aside
+            WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined') AND next_try <= ? LIMIT 1000""",
+        (*file_range(fileset), now),
+    )
+    return [file_row(row) for row in rows]
+
+
 async def all_of(db: Database, fileset: int, after: int, limit: int) -> list[FileRow]:
     """Return a window of all files of `fileset` with an id above `after`."""
     first, last = file_range(fileset)
@@ -73,20 +83,6 @@ async def unstaged(db: Database, fileset: int) -> int:
             file_range(fileset),
         )
     )
-
-
-async def due_filesets(db: Database, now: float) -> list[int]:
-    """Return filesets with files whose next try is due."""
-    rows = await db.rows(
-        "SELECT DISTINCT id >> 24 FROM files WHERE state = 'retry_wait' AND next_try <= ? LIMIT 1000", (now,)
-    )
-    return [row[0] for row in rows]
-
-
-async def next_due(db: Database) -> float | None:
-    """Return when the next waiting file is to be tried again."""
-    found = await db.value("SELECT min(next_try) FROM files WHERE state = 'retry_wait'")
-    return None if found is None else float(found)
 
 
 async def staged(db: Database, files: Sequence[int]) -> None:
@@ -152,3 +148,24 @@ async def reset_lost(db: Database, lost: Iterable[int]) -> None:
     await db.run_many(
         "UPDATE files SET state = 'pending', kept = 0, validator = NULL WHERE id = ?", [(one,) for one in lost]
     )
+
+
+async def keep(db: Database, kept: Mapping[int, int]) -> None:
+    """Record how many bytes of files can really be continued; the others begin at zero."""
+    await db.run_many("UPDATE files SET kept = ? WHERE id = ?", [(size, one) for one, size in kept.items()])
+
+
+async def clamp_waits(db: Database, now: float, longest: float) -> None:
+    """Bring tries back that a clock which has jumped left in a far future."""
+    for table in ("files", "filesets"):
+        await db.run(f"UPDATE {table} SET next_try = ? WHERE next_try > ?", (now, now + longest))
+
+
+async def listing(db: Database, fileset: int) -> list[ListedFile]:
+    """Return the files of a fileset as its catalogue listed them, for our own index."""
+    rows = await db.rows(
+        """SELECT name, size, digest, type, columns FROM files
+           WHERE id BETWEEN ? AND ? AND state <> 'skipped' ORDER BY id""",
+        file_range(fileset),
+    )
+    return [ListedFile(row[0], row[1], row[2], row[3], load_columns(row[4])) for row in rows]

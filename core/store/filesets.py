@@ -79,9 +79,15 @@ async def index_read(
     await judge(db, [fileset.id])
 
 
-async def index_confirmed(db: Database, fileset: int) -> None:
+async def index_confirmed(db: Database, fileset: int, now: float) -> None:
     """Record that an index which was read again is the one we have."""
-    await db.run("UPDATE filesets SET reread = 0, next_try = NULL WHERE id = ?", (fileset,))
+    await db.run(
+        """UPDATE filesets SET state = iif(state = 'discovered', 'queued', state), queued_at = ?, reread = 0, tries = 0,
+               failure_kind = NULL, failure = NULL, next_try = NULL, trouble = ''
+           WHERE id = ? AND state IN ('discovered', 'published')""",
+        (now, fileset),
+    )
+    await judge(db, [fileset])
 
 
 async def index_replaced(db: Database, fileset: int, now: float) -> None:
@@ -117,16 +123,61 @@ async def failed(
     )
 
 
-async def next_queued(db: Database, product: int, limit: int, without: Iterable[int]) -> list[FilesetRow]:
+async def next_queued(db: Database, product: int, limit: int) -> list[FilesetRow]:
     """Return the next filesets of a product that wait for their transfer, best first."""
-    skip = ",".join(str(int(one)) for one in without)
     rows = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets
-            WHERE product_id = ? AND state = 'queued' AND id NOT IN ({skip})
+            WHERE product_id = ? AND state = 'queued'
             ORDER BY priority DESC, seq LIMIT ?""",
         (product, limit),
     )
     return [fileset_row(row) for row in rows]
+
+
+async def begun(db: Database, now: float) -> list[int]:
+    """Return the filesets whose transfer was begun, and which are not put off as a whole."""
+    rows = await db.rows(
+        """SELECT f.id FROM products p JOIN filesets f ON f.product_id = p.id AND f.state = 'transferring'
+           WHERE p.selected AND (f.next_try IS NULL OR f.next_try <= ?) ORDER BY f.id""",
+        (now,),
+    )
+    return [row["id"] for row in rows]
+
+
+async def next_due(db: Database, after: float, before: float) -> bool:
+    """Tell whether anything is to be tried again within this span of time."""
+    return bool(
+        await db.value(
+            """SELECT EXISTS (SELECT 1 FROM files
+                              WHERE state = 'retry_wait' AND next_try > :after AND next_try <= :before)
+                   OR EXISTS (SELECT 1 FROM filesets
+                              WHERE trouble = 'failed' AND state IN ('discovered', 'transferring')
+                                AND next_try > :after AND next_try <= :before)""",
+            {"after": after, "before": before},
+        )
+    )
+
+
+async def index_due(db: Database, after: float, now: float) -> bool:
+    """Tell whether the index of any fileset has become due to be read again within this span of time."""
+    return bool(
+        await db.value(
+            """SELECT EXISTS (SELECT 1 FROM filesets WHERE trouble = 'failed' AND state = 'discovered'
+                              AND next_try > ? AND next_try <= ?)""",
+            (after, now),
+        )
+    )
+
+
+async def due(db: Database, now: float) -> list[int]:
+    """Return the filesets that were begun and of which something is to be tried again now."""
+    rows = await db.rows(
+        """SELECT DISTINCT id >> 24 AS id FROM files WHERE state = 'retry_wait' AND next_try <= :now
+           UNION SELECT id FROM filesets WHERE state = 'transferring' AND trouble = 'failed' AND next_try <= :now
+           LIMIT 1000""",
+        {"now": now},
+    )
+    return [row["id"] for row in rows]
 
 
 async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) -> list[FilesetRow]:
@@ -153,12 +204,30 @@ async def admit(db: Database, filesets: Iterable[int], lease: int) -> None:
     )
 
 
-async def intend(db: Database, filesets: Iterable[tuple[int, str]]) -> None:
-    """Record, before any rename, which directory (device:inode) is about to appear at the final place."""
-    await db.run_many(
-        "UPDATE filesets SET state = 'publishing', inode = ? WHERE id = ? AND state = 'staged'",
-        [(inode, fileset) for fileset, inode in filesets],
-    )
+async def intend(db: Database, wanted: Iterable[tuple[int, str]]) -> list[int]:
+    """Record, before any rename, which directory (device:inode) of which fileset is about to appear.
+
+    Only filesets whose transfer is still wanted, and all of whose files are staged, are taken; their ids are returned.
+    """
+    meant: list[int] = []
+    for fileset, inode in wanted:
+        await db.run(
+            """UPDATE filesets SET state = 'staged' WHERE id = ? AND state = 'transferring' AND NOT EXISTS (
+                   SELECT 1 FROM files WHERE files.id BETWEEN ? AND ? AND files.state NOT IN ('staged', 'skipped'))""",
+            (fileset, *file_range(fileset)),
+        )
+        rows = await db.rows(
+            "UPDATE filesets SET state = 'publishing', inode = ? WHERE id = ? AND state = 'staged' RETURNING id",
+            (inode, fileset),
+        )
+        meant += [row["id"] for row in rows]
+    return meant
+
+
+async def take_back(db: Database, fileset: int) -> None:
+    """Return a fileset that could not be published to those under way."""
+    await db.run("UPDATE filesets SET state = 'staged', inode = NULL WHERE id = ? AND state = 'publishing'", (fileset,))
+    await db.run("UPDATE filesets SET state = 'transferring' WHERE id = ? AND state = 'staged'", (fileset,))
 
 
 async def published(db: Database, filesets: Sequence[int], now: float) -> None:

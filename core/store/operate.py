@@ -32,9 +32,10 @@ async def matching(db: Database, target: Target, condition: str) -> list[int]:
 async def _named(db: Database, name: str, products: set[int], condition: str) -> int:
     mirror, product, fileset = [None, None, *name.split("/", 2)][-3:]
     rows = await db.rows(
-        f"""SELECT f.id, f.product_id, f.state, ({condition}) AS fits, m.name || '/' || p.name || '/' || f.name AS whole
-            FROM filesets f JOIN products p ON p.id = f.product_id JOIN mirrors m ON m.id = p.mirror_id
-            WHERE f.name = ? AND f.state <> 'superseded'
+        f"""SELECT filesets.id, product_id, state, ({condition}) AS fits,
+                   m.name || '/' || p.name || '/' || filesets.name AS whole
+            FROM filesets JOIN products p ON p.id = product_id JOIN mirrors m ON m.id = p.mirror_id
+            WHERE filesets.name = ? AND state <> 'superseded'
               AND ifnull(?, p.name) = p.name AND ifnull(?, m.name) = m.name""",
         (fileset, product, mirror),
     )

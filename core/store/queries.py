@@ -152,14 +152,10 @@ async def failures(db: Database, limit: int = 10_000) -> list[Failure]:
     ]
 
 
-async def open_filesets(db: Database) -> int:
-    """Return how many wanted filesets of configured mirrors are not published."""
-    marks = ",".join("?" * len(OPEN))
-    return int(
-        await db.value(
-            f"""SELECT ifnull(sum(n), 0) FROM counters c JOIN products p ON p.id = c.product_id
-                JOIN mirrors m ON m.id = p.mirror_id
-                WHERE scope = 'fileset' AND state IN ({marks}) AND m.configured AND p.selected""",
-            OPEN,
-        )
+async def left(db: Database) -> tuple[int, int]:
+    """Return how many files, and bytes, of mirrored products have still to be fetched."""
+    row = await db.one(
+        """SELECT ifnull(sum(c.n), 0), ifnull(sum(c.bytes), 0) FROM counters c JOIN products p ON p.id = c.product_id
+           WHERE c.scope = 'file' AND c.state IN ('pending', 'active', 'partial', 'retry_wait') AND p.selected"""
     )
+    return (row[0], row[1]) if row else (0, 0)

@@ -43,6 +43,11 @@ class FilesetRow:
     index_sha256: str | None
     inode: str | None
 
+    @property
+    def published(self) -> bool:
+        """True if it stands at its final place."""
+        return self.state is FilesetState.PUBLISHED
+
 
 FILESET_COLUMNS = (
     "id, product_id, name, revision, registered, state, trouble, priority, files, bytes, attempts, tries, "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from core.errors import FailureKind
-from core.model import ListedProduct, Rejection
+from core.model import ListedFileset, ListedProduct, Rejection
 from core.store.database import Database
-from core.store.records import ProductRow
+from core.store.records import ProductRow, load_columns
 
 PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_list_due"
 
@@ -137,6 +137,31 @@ async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str]]:
 async def index_written(db: Database, products: Iterable[int]) -> None:
     """Record that the published indexes of `products` are up to date."""
     await db.run_many("UPDATE products SET index_due = 0 WHERE id = ?", [(product,) for product in products])
+
+
+async def published_products(db: Database, mirror: int) -> list[ListedProduct]:
+    """Return the products of which something is published here, as our root index lists them."""
+    rows = await db.rows(
+        """SELECT p.name, p.type, p.description, f.name AS most_recent, f.registered FROM products p
+           JOIN filesets f ON f.id = (SELECT id FROM filesets WHERE product_id = p.id AND state = 'published'
+                                      ORDER BY seq DESC LIMIT 1)
+           WHERE p.mirror_id = ? ORDER BY p.name""",
+        (mirror,),
+    )
+    return [
+        ListedProduct(row["name"], row["most_recent"], row["registered"], row["type"], row["description"])
+        for row in rows
+    ]
+
+
+async def published_filesets(db: Database, product: int, after: int, limit: int) -> list[tuple[int, ListedFileset]]:
+    """Return a window of the published filesets of a product, in the order of their registration."""
+    rows = await db.rows(
+        """SELECT seq, name, registered, type, columns FROM filesets
+           WHERE product_id = ? AND seq > ? AND state = 'published' ORDER BY seq LIMIT ?""",
+        (product, after, limit),
+    )
+    return [(row[0], ListedFileset(row[1], row[2], row[3], load_columns(row[4]))) for row in rows]
 
 
 async def setting(db: Database, key: str) -> str | None:

@@ -1,0 +1,58 @@
+# make demo: the embedded Data Store and a mirror of it (ONCE=1: one round, then the result).
+# make test: all checks and tests. All is installed into .venv, from the lock files, by pip as it is configured here.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Debian ships Python without ensurepip unless python3-venv is installed: such an interpreter is passed over.
+USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c '$(USABLE)' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test lint format lock
+
+demo: $(VENV)/.installed
+	@if [ "$(ONCE)" != 1 ] && [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/mirrortui demo; else exec $(BIN)/mirrortui demo --once; fi
+
+test: lint
+	$(BIN)/pytest -n 2 -m "not benchmark"
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Versions that are locked stay while they satisfy pyproject.toml; UPGRADE=1 takes the newest ones.
+COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	$(if $(UPGRADE),--upgrade) --group install pyproject.toml
+
+lock: $(VENV)/.created
+	$(PIP) install uv
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+$(VENV)/.created:
+	@[ -n "$(PYTHON)" ] || { echo "mirrortui needs Python 3.11 or later with its venv module;" \
+		"on Debian and Ubuntu: apt install python3 python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The lock holds the build backend too (group "install"): so nothing is fetched without a hash. Installed in place,
+# the command follows the source.
+$(VENV)/.installed: $(VENV)/.created requirements.txt pyproject.toml
+	@echo "Installing into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,238 @@
+"""What a key of the configuration may hold.
+
+Each function turns a TOML value into what the engine uses, or raises ValueError with what was expected.
+None of these texts shows a value that may be a secret.
+"""
+
+# ruff: noqa: TRY004 - pydantic collects ValueError; a TypeError would end the validation
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationInfo
+
+from core.names import unsafe_name
+from core.units import format_duration, parse_duration, quoted
+
+EnumT = TypeVar("EnumT", bound=StrEnum)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_BRACKETS = re.compile(r"\[!?.[^\]]*\]")
+_OWN_HEADERS = frozenset({"accept-encoding", "connection", "content-length", "host", "if-range", "range"})
+"""What the engine itself must say for resuming and framing to be right."""
+
+
+def base_folder(info: ValidationInfo) -> Path:
+    """Return the folder that relative paths start from: that of the file, else the current one."""
+    base = (info.context or {}).get("base")
+    return base if isinstance(base, Path) else Path.cwd()
+
+
+def mirror_name(value: object) -> str:
+    """A name that is fit for a command line, a log and a file name."""
+    if isinstance(value, str) and _NAME.fullmatch(value):
+        return value
+    raise ValueError(f'expected letters, digits and ". _ + -", at most 64, got {quoted(value)}')
+
+
+def whole_number(low: int, high: int) -> Callable[[object], int]:
+    """Return a check for integers from `low` to `high`."""
+
+    def check(value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        raise ValueError(f"expected a whole number from {low} to {high}, got {quoted(value)}")
+
+    return check
+
+
+def at_least(seconds: float) -> Callable[[object], float]:
+    """Return a check for durations of `seconds` or more."""
+
+    def check(value: object) -> float:
+        duration = parse_duration(value)
+        if duration < seconds:
+            least = f"{seconds:g}s" if seconds < 1 else format_duration(seconds)
+            raise ValueError(f"expected at least {least}, got {quoted(value)}")
+        return duration
+
+    return check
+
+
+def one_of(kind: type[EnumT]) -> Callable[[object], EnumT]:
+    """Return a check for the values of `kind`."""
+
+    def check(value: object) -> EnumT:
+        if isinstance(value, str) and value in set(kind):
+            return kind(value)
+        known = " or ".join(f'"{member.value}"' for member in kind)
+        raise ValueError(f"expected {known}, got {quoted(value)}")
+
+    return check
+
+
+def path(value: object, info: ValidationInfo) -> Path:
+    """An absolute path without links; ``~`` and paths relative to the file are understood."""
+    if not isinstance(value, (str, Path)) or not str(value) or "\0" in str(value):
+        raise ValueError(f'expected a path such as "/data/ps1", got {quoted(value)}')
+    try:
+        return (base_folder(info) / Path(value).expanduser()).resolve()
+    except (OSError, RuntimeError):
+        raise ValueError(f"expected a path that can be followed, got {quoted(str(value))}") from None
+
+
+def file_path(value: object, info: ValidationInfo) -> Path:
+    """A file that may be created: its folder exists."""
+    target = path(value, info)
+    _demand_folder(target.parent)
+    if stat.S_ISDIR(_mode(target)):
+        raise ValueError(f"expected a file, but {quoted(str(target))} is a folder")
+    return target
+
+
+def existing_file(value: object, info: ValidationInfo) -> Path:
+    """A file that is there."""
+    target = path(value, info)
+    if not stat.S_ISREG(_mode(target)):
+        raise ValueError(f"expected a file that exists, but there is no {quoted(str(target))}")
+    return target
+
+
+def folder(value: object, info: ValidationInfo) -> Path:
+    """A folder that exists, or that can be created in one that does."""
+    target = path(value, info)
+    _demand_folder(target.parent)
+    if (mode := _mode(target)) and not stat.S_ISDIR(mode):
+        raise ValueError(f"expected a folder, but {quoted(str(target))} is something else")
+    return target
+
+
+def globs(value: object) -> tuple[str, ...]:
+    """Names or globs: ``*``, ``?`` and ``[...]``, matched with the case as it is."""
+    return _each(value, 'expected a list of names or globs such as ["gpc1", "dist-*"]', _bad_glob)
+
+
+def product_names(value: object) -> tuple[str, ...]:
+    """Names that are taken as they are."""
+    return _each(value, 'expected a list of product names such as ["dist-200904"]', unsafe_name)
+
+
+def source_url(value: object) -> str:
+    """An HTTP URL without user, query and index file. It is shown only if it holds neither a user nor a query."""
+    expected = 'expected a URL such as "http://host/ds"'
+    if not isinstance(value, str):
+        raise ValueError(f"{expected}, got {quoted(value)}")
+    shown = "" if {"@", "?"} & set(value) else f", got {quoted(value)}"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not value.isprintable() or " " in value:
+        raise ValueError(f"{expected}{shown}")
+    if "@" in parts.netloc:
+        raise ValueError("expected the user either in the URL or in username and password_env")
+    if parts.query or parts.fragment:
+        raise ValueError(f'{expected} without "?" and "#"{shown}')
+    return value.removesuffix("/index.txt").rstrip("/")
+
+
+def username(value: object) -> str | None:
+    """A user name for HTTP Basic authentication."""
+    if value is None or (isinstance(value, str) and value and value.isprintable() and ":" not in value):
+        return value
+    raise ValueError('expected a user name without ":"')
+
+
+def variable(value: object, info: ValidationInfo) -> str | None:
+    """The name of an environment variable, which must be set if secrets are wanted at all.
+
+    What was written is shown only if it can be such a name: it may be the secret itself.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise ValueError('expected the name of an environment variable such as "PS1_PASSWORD"')
+    secret(value, info)
+    return value
+
+
+def secret(name: str, info: ValidationInfo) -> SecretStr | None:
+    """Return what the environment variable `name` holds; None if this process needs no secrets."""
+    if not (info.context or {}).get("secrets", True):
+        return None
+    value = os.environ.get(name)
+    if not value:
+        raise ValueError(f"expected the environment variable {name} to be set")
+    return SecretStr(value)
+
+
+def headers(value: object, info: ValidationInfo) -> tuple[tuple[str, SecretStr], ...]:
+    """A table of request headers; a value ``"env:NAME"`` is taken from the environment."""
+    if not isinstance(value, dict):
+        raise ValueError('expected a table such as { "X-Api-Key" = "env:PS1_KEY" }')
+    return tuple((name, held) for name, text in value.items() if (held := _header(name, text, info)) is not None)
+
+
+def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | None:
+    if not _HEADER.fullmatch(name):
+        raise ValueError(f"expected the name of a header, got {quoted(name)}")
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"{name}: expected another header; this one is set by mirrortui itself")
+    if not isinstance(value, str):
+        raise ValueError(f'{name}: expected text in quotes, or "env:NAME"')
+    held: SecretStr | None = SecretStr(value)
+    if value.startswith("env:"):
+        variable(value[4:], info)
+        held = secret(value[4:], info)
+    if held is not None:
+        demand_header_text(name, held)
+    return held
+
+
+def demand_header_text(name: str, value: SecretStr) -> None:
+    """Raise ValueError if `value` would break out of its header line."""
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError(f"{name}: expected printable ASCII text without line ends")
+
+
+def _each(value: object, expected: str, refuse: Callable[[str], str | None]) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"{expected}, got {quoted(value)}")
+    for item in value:
+        if not isinstance(item, str):
+            raise ValueError(f"{expected}, got {quoted(item)} in it")
+        if reason := refuse(item):
+            raise ValueError(f"{expected}, got {quoted(item)}: {reason}")
+    return tuple(value)
+
+
+def _bad_glob(glob: str) -> str | None:
+    if not glob:
+        return "it is empty"
+    if "/" in glob or not glob.isprintable():
+        return "no name holds a slash or a control character"
+    return "a bracket is not closed" if "[" in _BRACKETS.sub("", glob) else None
+
+
+def _demand_folder(wanted: Path) -> None:
+    if not stat.S_ISDIR(_mode(wanted)):
+        raise ValueError(f"expected the folder {quoted(str(wanted))} to exist")
+
+
+def _mode(target: Path) -> int:
+    """Return the mode of `target`; 0 if it isn't there or can't be reached."""
+    try:
+        return target.stat().st_mode
+    except OSError:
+        return 0

@@ -1,0 +1,129 @@
+"""From a TOML file to a Config, or to one ConfigError with a line for each thing that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, cast
+
+from platformdirs import user_config_path
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.config.models import Config, Engine, Mirror, default_state
+from core.errors import ConfigError
+from core.text import display
+from core.units import quoted
+
+FILE_NAME = "mirrortui.toml"
+VARIABLE = "MIRRORTUI_CONFIG"
+SYSTEM_FOLDER = Path("/etc/mirrortui")
+
+_TABLES: dict[str, type[BaseModel]] = {"engine": Engine, "mirror": Mirror}
+
+
+def find_config(explicit: Path | None) -> Path:
+    """Return the configuration file to use.
+
+    `explicit`, or else what $MIRRORTUI_CONFIG names, must be there. Otherwise it is the first that exists in the
+    current folder, the user's configuration folder and SYSTEM_FOLDER. Raises ConfigError that says where it looked.
+    """
+    named = os.environ.get(VARIABLE)
+    if explicit is not None or named:
+        path = explicit or Path(named or "")
+        if os.access(path, os.F_OK):
+            return path
+        raise ConfigError(f"{display(path)}: no such file (named by {'--config' if explicit else '$' + VARIABLE})")
+    places = [Path(FILE_NAME), user_config_path("mirrortui") / FILE_NAME, SYSTEM_FOLDER / FILE_NAME]
+    for path in places:
+        if os.access(path, os.F_OK):
+            return path
+    looked = ", ".join(display(path) for path in places)
+    raise ConfigError(f"no configuration found (looked for {looked}); `mirrortui init` writes one")
+
+
+def load_config(path: Path, *, with_secrets: bool = True) -> Config:
+    """Return the validated configuration in `path`; relative paths in it start from its folder.
+
+    With `with_secrets` False, environment variables that hold secrets need not be set: for processes that contact
+    no source. Creates the folder of the state file if that is the default one. Raises ConfigError.
+    """
+    data = _read(path)
+    context = {"base": path.parent.absolute(), "secrets": with_secrets}
+    try:
+        config = Config.model_validate(data, context=context)
+    except ValidationError as error:
+        lines = _complaints(error, data)
+    else:
+        _create_default_folder(config.engine.state)
+        return config
+    # Raised outside the handler: the validation error holds the input, secrets and all.
+    raise ConfigError("\n".join(f"{display(path)}: {line}" for line in lines))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise ConfigError(f"{display(path)}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{display(path)}: expected UTF-8 text, found another byte at {error.start}") from None
+    except ValueError as error:
+        raise ConfigError(f"{display(path)}: expected TOML: {display(error)}") from None
+
+
+def _create_default_folder(state: Path) -> None:
+    if state != default_state():
+        return
+    try:
+        state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{display(state.parent)}: cannot be created: {error.strerror}") from None
+
+
+def _complaints(error: ValidationError, data: dict[str, Any]) -> list[str]:
+    lines = []
+    for detail in error.errors(include_url=False, include_input=False):
+        if detail["type"] != "default_factory_not_called":  # the consequence of another complaint
+            place = _place(detail["loc"], data)
+            lines += [place + text for text in _expectation(detail).split("\n")]
+    return lines
+
+
+def _place(location: tuple[int | str, ...], data: dict[str, Any]) -> str:
+    """Return the table and key at `location`, as its author would look for them."""
+    if location[:1] != ("mirror",):
+        table, keys = ("[engine]: ", location[1:]) if location[:1] == ("engine",) else ("", location)
+    elif len(location) == 1:
+        table, keys = "[[mirror]]: ", ()
+    else:
+        index = cast(int, location[1])
+        mirror = data["mirror"][index]
+        name = mirror.get("name") if isinstance(mirror, dict) else None
+        table, keys = f"[[mirror]] {quoted(name) if isinstance(name, str) else f'number {index + 1}'}: ", location[2:]
+    return table + "".join(f"{display(key)}: " for key in keys)
+
+
+def _expectation(detail: ErrorDetails) -> str:
+    location = detail["loc"]
+    match detail["type"]:
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "extra_forbidden":
+            return f"unknown key; {_suggestion(location)}"
+        case "missing":
+            example = Mirror.model_fields[str(location[-1])].examples or [""]
+            return f'missing; expected for example {location[-1]} = "{example[0]}"'
+        case _ if location == ("mirror",):
+            return "expected [[mirror]], in double brackets"
+        case _:
+            return f"expected a table, {'[[mirror]]' if location[0] == 'mirror' else '[engine]'}"
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    model = _TABLES.get(str(location[0])) if len(location) > 1 else None
+    known = [key for key, field in model.model_fields.items() if not field.exclude] if model else list(_TABLES)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    return f'did you mean "{near[0]}"?' if near else f"expected one of: {', '.join(known)}"

@@ -1,0 +1,199 @@
+"""The configuration as frozen values: what its keys are called, what they hold, and their defaults."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from enum import StrEnum
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from platformdirs import user_state_path
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from core.config import fields
+from core.errors import ConfigError
+from core.model import Durability
+from core.units import Space, parse_rate, parse_space, quoted
+
+
+class Protocol(StrEnum):
+    """The kinds of source."""
+
+    IPP = "ipp"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def default_state() -> Path:
+    """Return where the state file is unless the configuration says otherwise."""
+    return user_state_path("mirrortui") / "mirror.db"
+
+
+def _default_log(data: dict[str, Any]) -> Path:
+    state: Path = data.get("state", default_state())
+    return state.parent / "mirrortui.log"
+
+
+Interval = Annotated[float, BeforeValidator(fields.at_least(0.1))]
+Timeout = Annotated[float, BeforeValidator(fields.at_least(0.01))]
+Rate = Annotated[int, BeforeValidator(parse_rate)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(fields.globs)]
+Slots = Annotated[int, BeforeValidator(fields.whole_number(1, 1024))]
+Variable = Annotated[str | None, BeforeValidator(fields.variable)]
+
+
+class Engine(_Table):
+    """What holds for all mirrors together: bytes a second, seconds, and absolute paths."""
+
+    state: Annotated[Path, BeforeValidator(fields.file_path)] = Field(default_factory=default_state)
+    log_file: Annotated[Path, BeforeValidator(fields.file_path)] = Field(default_factory=_default_log)
+    transfers: Slots = 16
+    transfers_per_host: Slots = 16
+    bandwidth: Rate = 0
+    min_free: Annotated[Space, BeforeValidator(parse_space)] = Space(percent=5.0)
+    drain_timeout: Annotated[float, BeforeValidator(fields.at_least(0.0))] = 600.0
+    durability: Annotated[Durability, BeforeValidator(fields.one_of(Durability))] = Durability.FILESET
+
+
+class Mirror(_Table):
+    """One source, one destination, a choice of products; bytes a second, seconds, and absolute paths.
+
+    `username` and `password` may come from the URL, which is kept without them. `password` and `bearer` are taken
+    from the environment variables that `password_env` and `bearer_env` name, and can't be written as keys.
+    """
+
+    name: Annotated[str, BeforeValidator(fields.mirror_name), Field(examples=["ps1"])]
+    protocol: Annotated[Protocol, BeforeValidator(fields.one_of(Protocol)), Field(examples=["ipp"])]
+    url: Annotated[str, BeforeValidator(fields.source_url), Field(examples=["http://host/ds"])]
+    destination: Annotated[Path, BeforeValidator(fields.folder), Field(examples=["/data/ps1"])]
+    products: Globs = ("*",)
+    hidden_products: Annotated[tuple[str, ...], BeforeValidator(fields.product_names)] = ()
+    filesets: Globs = ("*",)
+    exclude_filesets: Globs = ()
+    poll_interval: Interval = 900.0
+    reconcile_interval: Interval = 86400.0
+    priority: Annotated[int, BeforeValidator(fields.whole_number(-100, 100))] = 0
+    username: Annotated[str | None, BeforeValidator(fields.username)] = None
+    password_env: Variable = None
+    password: SecretStr | None = Field(default=None, validate_default=True, exclude=True)
+    bearer_env: Variable = None
+    bearer: SecretStr | None = Field(default=None, validate_default=True, exclude=True)
+    ca_file: Annotated[Path | None, BeforeValidator(fields.existing_file)] = None
+    headers: Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(fields.headers)] = ()
+    connect_timeout: Timeout = 30.0
+    index_timeout: Timeout = 60.0
+    stall_timeout: Timeout = 60.0
+    min_rate: Rate = 100
+
+    def password_value(self) -> str | None:
+        """Return the password itself, or None."""
+        return self.password.get_secret_value() if self.password else None
+
+    def credential_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the configured headers and the bearer token as request headers, with their secrets."""
+        configured = tuple((name, value.get_secret_value()) for name, value in self.headers)
+        return (
+            (*configured, ("Authorization", f"Bearer {self.bearer.get_secret_value()}")) if self.bearer else configured
+        )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every text that must never be shown, also as it looks on the wire."""
+        found = [value for _, value in self.credential_headers()]
+        if self.bearer:
+            found.append(self.bearer.get_secret_value())
+        if password := self.password_value():
+            found += [password, b64encode(f"{self.username}:{password}".encode()).decode()]
+        return tuple(found)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_user_out_of_url(cls, data: Any) -> Any:
+        url = data.get("url") if isinstance(data, dict) else None
+        if not isinstance(url, str) or {"username", "password_env"} & data.keys():
+            return data
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return data
+        if "@" not in parts.netloc:
+            return data
+        user, _, host = parts.netloc.rpartition("@")
+        name, colon, password = user.partition(":")
+        taken = {"url": urlunsplit(parts._replace(netloc=host)), "username": unquote(name)}
+        return data | taken | ({"password": SecretStr(unquote(password))} if colon else {})
+
+    @field_validator("password", "bearer", mode="plain")
+    @classmethod
+    def _secret(cls, value: object, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            variable = info.data.get(f"{info.field_name}_env")
+            return fields.secret(variable, info) if variable else None
+        if isinstance(value, SecretStr):
+            return value
+        raise ValueError(f"expected no secret here; name an environment variable in {info.field_name}_env")
+
+    @model_validator(mode="after")
+    def _one_way_to_log_in(self) -> Self:
+        if self.password_env and not self.username:
+            raise ValueError("password_env: expected username beside it")
+        if self.bearer:
+            fields.demand_header_text("bearer_env", self.bearer)
+        ways = [self.username, self.bearer_env, *(True for name, _ in self.headers if name.lower() == "authorization")]
+        if sum(map(bool, ways)) > 1:
+            raise ValueError("expected only one of username, bearer_env and a header Authorization")
+        return self
+
+
+class Config(_Table):
+    """A whole configuration; `mirrors` is spelt ``[[mirror]]`` in the file."""
+
+    engine: Engine = Field(default_factory=Engine)
+    mirrors: tuple[Mirror, ...] = Field(default=(), alias="mirror")
+
+    def mirror(self, name: str) -> Mirror:
+        """Return the mirror called `name`; raises ConfigError, which lists those that there are."""
+        for mirror in self.mirrors:
+            if mirror.name == name:
+                return mirror
+        known = ", ".join(mirror.name for mirror in self.mirrors)
+        raise ConfigError(f"no mirror is called {quoted(name)}; expected one of: {known}")
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every text that must never be shown."""
+        return tuple(secret for mirror in self.mirrors for secret in mirror.secrets())
+
+    @model_validator(mode="after")
+    def _mirrors_apart(self) -> Self:
+        troubles = [] if self.mirrors else ["[[mirror]]: expected at least one mirror, got none"]
+        for first, second in combinations(self.mirrors, 2):
+            place = f"[[mirror]] {quoted(second.name)}"
+            if first.name == second.name:
+                troubles.append(f"{place}: name: expected a name of its own; another mirror has it too")
+            elif _overlap(first.destination, second.destination):
+                other = f"{quoted(first.name)} ({quoted(str(first.destination))})"
+                troubles.append(f"{place}: destination: expected a folder apart from that of mirror {other}")
+        for mirror in self.mirrors:
+            for key in ("state", "log_file"):
+                if getattr(self.engine, key).is_relative_to(mirror.destination):
+                    place = f"the destination of mirror {quoted(mirror.name)}"
+                    troubles.append(f"[engine]: {key}: expected a file outside {place}")
+        if troubles:
+            raise ValueError("\n".join(troubles))
+        return self
+
+
+def _overlap(first: Path, second: Path) -> bool:
+    return first.is_relative_to(second) or second.is_relative_to(first)

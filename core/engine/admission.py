@@ -1,0 +1,201 @@
+"""Bringing filesets from the state into the schedule: fair between products, and only as the disk allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from core.destinations.base import Expected, Found, Place
+from core.engine.context import Context, MirrorRun
+from core.engine.runs import Run
+from core.engine.scheduler import Scheduler
+from core.errors import DiskError, FailureKind
+from core.model import FilesetState, FileState
+from core.store import files, filesets
+from core.store.database import Database
+from core.store.ids import fileset_of
+from core.store.records import FileRow, FilesetRow
+from core.units import format_bytes
+
+WINDOW = 512
+"""File rows loaded at a time."""
+BATCH = 16
+"""Filesets admitted at a time from one product."""
+ENOUGH_FILES = 2_000
+"""Files loaded, beyond which no further fileset is admitted."""
+ENOUGH_FILESETS = 256
+
+
+class Admission:
+    """Keeps the scheduler fed; filesets that are `publishing` are left alone."""
+
+    def __init__(self, context: Context, scheduler: Scheduler, publishing: Callable[[int], bool]):
+        self._context = context
+        self._publishing = publishing
+        self._scheduler = scheduler
+        self._exhausted: set[int] = set()
+        self._resumable: deque[int] = deque()
+        self.working = False
+
+    def queued(self, product: int) -> None:
+        """Note that filesets of a product may have been queued."""
+        self._exhausted.discard(product)
+        self._scheduler.hungry.set()
+
+    async def reconsider(self) -> None:
+        """Look again at filesets that were begun, and at what is queued, after a start or a command."""
+        self._exhausted.clear()
+        self._resume(await filesets.begun(self._context.db, self._context.now()))
+        self._scheduler.hungry.set()
+
+    def _resume(self, found: Iterable[int]) -> None:
+        waiting = set(self._resumable)
+        self._resumable.extend(one for one in found if one not in self._scheduler.runs and one not in waiting)
+
+    async def due(self) -> None:
+        """Bring back what has become due to be tried again."""
+        now = self._context.now()
+        found = await filesets.due(self._context.db, now)
+        for fileset in found:
+            run = self._scheduler.runs.get(fileset)
+            if run is not None and not run.dropped:
+                known = self._scheduler.holds(run)
+                rows = await files.due_in(self._context.db, fileset, now)
+                run.pending.extend(row for row in rows if row.id not in known)
+        self._resume(found)
+        if found:
+            self._scheduler.hungry.set()
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing more can be admitted now."""
+        return not (self.working or self._scheduler.hungry.is_set() or self._resumable)
+
+    async def run(self) -> None:
+        """Feed the scheduler for ever."""
+        while True:
+            await self._scheduler.hungry.wait()
+            self._scheduler.hungry.clear()
+            self.working = True
+            try:
+                await self._feed()
+            finally:
+                self.working = False
+
+    async def _feed(self) -> None:
+        for run in list(self._scheduler.runs.values()):
+            if not run.exhausted and len(run.pending) < WINDOW // 2:
+                await self._load(run)
+        while self._resumable and not self._enough():
+            await self._readmit(self._resumable.popleft())
+        if self._context.draining.is_set():
+            return
+        products = [
+            (product, mirror)
+            for mirror in self._context.mirrors.values()
+            if mirror.working
+            for product in mirror.products
+            if product not in self._exhausted
+        ]
+        admitted = 0
+        for product, mirror in products:
+            if self._enough():
+                return
+            admitted += await self._admit(product, mirror)
+        if admitted:
+            self._scheduler.hungry.set()
+
+    def _enough(self) -> bool:
+        return self._scheduler.pending >= ENOUGH_FILES or len(self._scheduler.runs) >= ENOUGH_FILESETS
+
+    async def _admit(self, product: int, mirror: MirrorRun) -> int:
+        rows = await filesets.next_queued(self._context.db, product, BATCH)
+        if len(rows) < BATCH:
+            self._exhausted.add(product)
+        try:
+            fitting = await self._fitting(mirror, rows)
+        except DiskError as error:
+            await self._context.stop_mirror(mirror, FailureKind.DISK, str(error))
+            return 0
+        if fitting:
+            admitted = [row.id for row in fitting]
+            await self._context.journal.write(lambda db: filesets.admit(db, admitted, self._context.lease))
+        for row in fitting:
+            await self._begin(row, mirror)
+        return len(fitting)
+
+    async def _fitting(self, mirror: MirrorRun, rows: list[FilesetRow]) -> list[FilesetRow]:
+        """Return the filesets for which there is room, beside those that were admitted before."""
+        free, total = await asyncio.to_thread(mirror.destination.space)
+        spare = self._context.config.engine.min_free.of(total)
+        promised = sum(run.row.bytes for run in self._scheduler.runs.values() if run.mirror is mirror)
+        room = free - spare - promised
+        fitting: list[FilesetRow] = []
+        for row in rows:
+            if row.bytes > room:
+                if fitting or promised:
+                    break
+                raise DiskError(
+                    f"{mirror.config.destination}: disk full: {row.name} needs {format_bytes(row.bytes)}, "
+                    f"{format_bytes(max(0, free))} are free, of which min_free keeps {format_bytes(spare)}",
+                    whole=True,
+                )
+            room -= row.bytes
+            fitting.append(row)
+        if len(fitting) < len(rows):
+            self._exhausted.discard(rows[0].product_id)
+        return fitting
+
+    async def _readmit(self, fileset: int) -> None:
+        row = await filesets.get(self._context.db, fileset)
+        mirror = self._context.mirror_of(row.product_id) if row else None
+        taken = fileset in self._scheduler.runs or self._publishing(fileset)
+        if row and row.state is FilesetState.TRANSFERRING and mirror and mirror.working and not taken:
+            await self._begin(row, mirror)
+
+    async def _begin(self, row: FilesetRow, mirror: MirrorRun) -> None:
+        place = Place(row.id, mirror.products[row.product_id], row.name)
+        run = Run(row, mirror, place, unstaged=row.files)
+        try:
+            fresh = await asyncio.to_thread(mirror.destination.stage, place)
+            if not fresh:
+                run.in_place = await self._inspect(run)
+            if not fresh or row.trouble:
+                run.unstaged = await files.unstaged(self._context.db, row.id)
+            await self._load(run)
+            self._scheduler.add(run)
+        except DiskError as error:
+            await self._context.disk_refused(mirror, row, error)
+
+    async def _inspect(self, run: Run) -> bool:
+        """Take over what is there of a fileset already; tell whether all of it stands at its final place."""
+        expected: list[Expected] = []
+        after = 0
+        while window := await files.all_of(self._context.db, run.row.id, after, WINDOW):
+            after = window[-1].id
+            expected += [_expected(row) for row in window]
+        found = await asyncio.to_thread(run.mirror.destination.inspect, run.place, expected)
+        await self._context.journal.write(lambda db: _take_over(db, found))
+        return found.in_place
+
+    async def _load(self, run: Run) -> None:
+        rows = await files.to_fetch(self._context.db, run.row.id, run.after, self._context.now(), WINDOW)
+        if len(rows) < WINDOW:
+            run.exhausted = True
+        if rows:
+            run.after = rows[-1].id
+        known = run.waiting | {file.id for file in run.pending}
+        run.pending.extend(row for row in rows if row.id not in known)
+
+
+async def _take_over(db: Database, found: Found) -> None:
+    await files.reset_lost(db, found.lost)
+    await files.staged(db, found.adopted)
+    await files.keep(db, found.kept)
+    await filesets.judge(db, {fileset_of(one) for one in found.adopted})
+
+
+def _expected(row: FileRow) -> Expected:
+    kept = row.kept if row.validator and row.digest else 0
+    return Expected(row.id, row.name, row.size, row.digest, row.state is FileState.STAGED, kept)

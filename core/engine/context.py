@@ -1,0 +1,139 @@
+"""What the parts of an engine share: configuration, state, mirrors, and the word to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from core.config import Config, Mirror, matches
+from core.destinations.base import Destination
+from core.errors import DiskError, FailureKind
+from core.sources.base import Source
+from core.store import events, filesets, registry
+from core.store.database import Database
+from core.store.journal import Journal
+from core.store.records import FilesetRow
+from core.text import display
+from core.transfer.base import Access
+
+log = logging.getLogger(__name__)
+
+DISK_RETRY_SECONDS = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which part of the configuration this run is about; empty: all of it."""
+
+    mirror: str | None = None
+    product: str | None = None
+
+
+@dataclass(slots=True)
+class Stop:
+    """Why a mirror is stopped though nobody paused it, and since when."""
+
+    kind: FailureKind
+    reason: str
+    since: float
+
+
+@dataclass(slots=True)
+class MirrorRun:
+    """A configured mirror at work."""
+
+    id: int
+    config: Mirror
+    source: Source
+    destination: Destination
+    access: Access
+    host: str
+    paused: bool = False
+    stop: Stop | None = None
+    products: dict[int, str] = field(default_factory=dict)
+    """Names of the products that are mirrored and not paused, by id."""
+
+    @property
+    def working(self) -> bool:
+        """True if new work may be begun."""
+        return not self.paused and self.stop is None
+
+    def wants(self, fileset: str) -> bool:
+        """Tell whether the configuration asks for a fileset of this name."""
+        return matches(fileset, self.config.filesets, self.config.exclude_filesets)
+
+
+class Context:
+    """Shared by the parts of one engine; each part changes only what it is there for."""
+
+    def __init__(self, config: Config, journal: Journal, *, once: bool, choice: Choice, lease: int):
+        self.config = config
+        self.journal = journal
+        self.once = once
+        self.choice = choice
+        self.lease = lease
+        self.mirrors: dict[int, MirrorRun] = {}
+        self.draining = asyncio.Event()
+        self.aborting = asyncio.Event()
+        self.now: Callable[[], float] = time.time
+
+    @property
+    def db(self) -> Database:
+        """The state, for reading."""
+        return self.journal.db
+
+    def chosen(self, product: str) -> bool:
+        """Tell whether this run is about a product of this name."""
+        return self.choice.product is None or matches(product, (self.choice.product,))
+
+    def mirror_of(self, product: int) -> MirrorRun | None:
+        """Return the mirror that a product belongs to, if that product is being mirrored."""
+        return next((mirror for mirror in self.mirrors.values() if product in mirror.products), None)
+
+    async def refresh(self, lift: bool = False) -> None:
+        """Read again which mirrors and products are paused; with `lift`, forget stops that were lifted in the state."""
+        for mirror in self.mirrors.values():
+            row = await self.db.one("SELECT paused, stopped FROM mirrors WHERE id = ?", (mirror.id,))
+            mirror.paused = bool(row and row["paused"])
+            if lift and row and row["stopped"] is None:
+                mirror.stop = None
+            products = await registry.selected_products(self.db, mirror.id)
+            mirror.products = {row.id: row.name for row in products if self.chosen(row.name)}
+
+    async def stop_mirror(self, mirror: MirrorRun, kind: FailureKind, reason: str) -> None:
+        """Stop a mirror for a reason that trying again can't cure, and say so."""
+        if mirror.stop is not None:
+            return
+        mirror.stop = Stop(kind, reason, self.now())
+        await self.journal.write(lambda db: registry.stop_mirror(db, mirror.id, kind, reason))
+        await self.tell("error", f"stopped: {reason}", mirror=mirror.config.name)
+
+    async def disk_refused(self, mirror: MirrorRun, fileset: FilesetRow, error: DiskError) -> None:
+        """Answer an error of the disk: stop the mirror if nothing else would fare better, else put the fileset off."""
+        if error.whole:
+            await self.stop_mirror(mirror, FailureKind.DISK, str(error))
+            return
+        now = self.now()
+        await self.journal.write(
+            lambda db: filesets.failed(db, fileset, FailureKind.DISK, str(error), now + DISK_RETRY_SECONDS, False, now)
+        )
+        await self.tell("error", str(error), mirror=mirror.config.name, fileset=fileset.name)
+
+    async def tell(
+        self,
+        level: str,
+        message: str,
+        *,
+        mirror: str | None = None,
+        product: str | None = None,
+        fileset: str | None = None,
+    ) -> None:
+        """Write one event to the log and to the state, where screens find it."""
+        place = "/".join(display(part) for part in (mirror, product, fileset) if part)
+        text = display(message)
+        log.log(logging.getLevelNamesMapping()[level.upper()], "%s%s", f"{place}: " if place else "", text)
+        now = self.now()
+        await self.journal.write(lambda db: events.add(db, now, level, text, mirror, product, fileset))

@@ -1,0 +1,119 @@
+"""Carrying out the commands that operators have written to the state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from core.engine.admission import Admission
+from core.engine.context import Context
+from core.engine.scheduler import Scheduler
+from core.errors import DiskError
+from core.model import CommandKind
+from core.store import commands, operate
+from core.store.commands import Command
+from core.store.database import Database, IllegalTransition
+from core.store.operate import NothingMatches
+
+LOOK_SECONDS = 0.2
+"""Commands are looked for at least this often."""
+
+_FITTING = {
+    CommandKind.HOLD: operate.OPEN,
+    CommandKind.RELEASE: "('held')",
+    CommandKind.CANCEL: operate.OPEN.removesuffix(")") + ", 'held')",
+    CommandKind.REQUEUE: "('cancelled')",
+}
+
+
+class Control:
+    """Looks for commands, and makes the schedule agree with what they changed."""
+
+    def __init__(
+        self, context: Context, scheduler: Scheduler, admission: Admission, changed: Callable[[CommandKind], None]
+    ):
+        self._context = context
+        self._scheduler = scheduler
+        self._admission = admission
+        self._changed = changed
+        self._version = -1
+
+    async def run(self) -> None:
+        """Look for commands for ever; what others commit changes `data_version`, which costs nothing to ask."""
+        while True:
+            version = int(await self._context.db.value("PRAGMA data_version"))
+            if version != self._version:
+                self._version = version
+                await self.obey()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def obey(self) -> None:
+        """Carry out all commands that are new."""
+        while found := await commands.new(self._context.db):
+            for command in found:
+                await self._obey(command)
+                self._changed(command.kind)
+
+    async def _obey(self, command: Command) -> None:
+        try:
+            result = await self._carry_out(command)
+            done = True
+        except (NothingMatches, IllegalTransition) as error:
+            result, done = str(error), False
+        now = self._context.now()
+        await self._context.journal.write(lambda db: commands.finish(db, command.id, done, result, now))
+        await self._context.refresh(lift=True)
+        await self._admission.reconsider()
+        level = "info" if done else "warning"
+        await self._context.tell(level, f"{command.kind} by {command.who}: {result}")
+
+    async def _carry_out(self, command: Command) -> str:
+        kind, target = command.kind, command.target
+        if kind in (CommandKind.PAUSE, CommandKind.RESUME):
+            return await self._pause(command)
+        if kind is CommandKind.RETRY:
+            found = await operate.to_retry(self._context.db, target)
+            return await self._retry(command, found)
+        found = await operate.matching(self._context.db, target, f"filesets.state IN {_FITTING[kind]}")
+        await self._scheduler.drop(found)
+        action = {
+            CommandKind.HOLD: operate.hold,
+            CommandKind.RELEASE: operate.release,
+            CommandKind.CANCEL: operate.cancel,
+            CommandKind.REQUEUE: operate.release,
+        }[kind]
+        await self._context.journal.write(lambda db: action(db, found))
+        if kind is CommandKind.CANCEL:
+            await self._drop_staging(found)
+        return f"{len(found)} filesets"
+
+    async def _retry(self, command: Command, found: list[int]) -> str:
+        await self._scheduler.drop(found)
+
+        async def write(db: Database) -> int:
+            await operate.retry(db, found, command.target.kind)
+            return await operate.relist(db, command.target)
+
+        relisted = await self._context.journal.write(write)
+        return f"{len(found)} filesets tried again" + (f", {relisted} products listed again" if relisted else "")
+
+    async def _pause(self, command: Command) -> str:
+        reason = f"by {command.who}" if command.kind is CommandKind.PAUSE else None
+        touched = await self._context.journal.write(lambda db: operate.pause(db, command.target, reason))
+        await self._context.refresh()
+        for mirror in self._context.mirrors.values():
+            gone = [
+                run.row.id
+                for run in self._scheduler.runs.values()
+                if run.mirror is mirror and (mirror.paused or run.row.product_id not in mirror.products)
+            ]
+            await self._scheduler.drop(gone)
+        return f"{touched} {'products' if command.target.product else 'mirrors'}"
+
+    async def _drop_staging(self, found: list[int]) -> None:
+        for fileset in found:
+            for mirror in self._context.mirrors.values():
+                try:
+                    await asyncio.to_thread(mirror.destination.drop, fileset)
+                except DiskError as error:
+                    await self._context.tell("warning", str(error), mirror=mirror.config.name)

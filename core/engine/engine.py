@@ -1,0 +1,203 @@
+"""The engine: its parts, their start, their end, and what the end means to whoever called."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from dataclasses import dataclass
+
+from core.config import Config
+from core.engine import mirrors
+from core.engine.context import Choice, Context, MirrorRun
+from core.engine.lease import Lease
+from core.engine.parts import TICK_SECONDS, Parts
+from core.engine.recovery import recover
+from core.engine.scheduler import Totals
+from core.errors import DiskError, ExitCode, FailureKind
+from core.executors.local import LocalExecutor
+from core.model import Durability
+from core.store import registry
+from core.store.database import Database
+from core.store.journal import Journal
+from core.transfer.curl import CurlTransport
+
+log = logging.getLogger(__name__)
+
+ABORT_SECONDS = 5.0
+"""How long a stop at once waits for transfers to come to the end of their chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run of an engine ended."""
+
+    started: float
+    elapsed: float
+    files: int
+    bytes: int
+    filesets: int
+    stopped_by: ExitCode | None
+    drained: bool
+
+
+class Engine:
+    """One engine for one state file. `run` returns when all is done (``once``), or when it was told to stop.
+
+    With `plan` it finds out what there is to do, and begins none of it: destinations are not touched.
+    """
+
+    def __init__(self, config: Config, *, once: bool, choice: Choice | None = None, plan: bool = False):
+        self._config = config
+        self._once = once
+        self._plan = plan
+        self._choice = choice or Choice()
+        self._lease = Lease(config.engine.state)
+        self._signals = 0
+        self._stopped_by: ExitCode | None = None
+        self._context: Context | None = None
+        self._parts: Parts | None = None
+
+    def stop(self, code: ExitCode) -> None:
+        """Drain at the first call; at the second stop at the next chunk, to end with `code`."""
+        self._signals += 1
+        if self._context is None:
+            return
+        self._context.draining.set()
+        if self._signals > 1:
+            self._stopped_by = code
+            self._context.aborting.set()
+
+    def totals(self) -> Totals | None:
+        """Return what has been moved so far, and what is known to be left; None before the start."""
+        return None if self._parts is None else self._parts.totals()
+
+    async def run(self) -> Result:
+        """Run to the end. Raises LeaseHeld, StateError, or DiskError if no mirror can work."""
+        self._lease.take()
+        try:
+            async with await Database.open_writer(self._config.engine.state) as db:
+                journal = Journal(db)
+                journal.start()
+                try:
+                    return await self._run(journal)
+                finally:
+                    await journal.close()
+        finally:
+            self._lease.release()
+
+    async def _run(self, journal: Journal) -> Result:
+        context = await self._open(journal)
+        self._context = context
+        if self._signals:
+            context.draining.set()
+        started = context.now()
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        executor = LocalExecutor(CurlTransport(), self._config.engine.durability is Durability.FULL)
+        try:
+            if not self._plan:
+                await recover(context)
+            parts = Parts(context, executor, plan=self._plan)
+            self._parts = parts
+            executor.start(parts.scheduler.deliver)
+            executor.limit(self._config.engine.bandwidth)
+            await self._work(context, parts)
+        finally:
+            executor.close()
+            for mirror in context.mirrors.values():
+                await mirror.source.close()
+                await asyncio.to_thread(mirror.destination.close)
+        totals = parts.scheduler.totals
+        return Result(
+            started=started,
+            elapsed=clock() - begun,
+            files=totals.files,
+            bytes=totals.bytes,
+            filesets=parts.publisher.published,
+            stopped_by=self._stopped_by,
+            drained=context.draining.is_set(),
+        )
+
+    async def _open(self, journal: Journal) -> Context:
+        """Make the state agree with the configuration, and open what it names."""
+        identity = await registry.setting(journal.db, "identity") or secrets.token_hex(6)
+        lease = int(await registry.setting(journal.db, "lease") or 0) + 1
+        configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
+
+        async def write(db: Database) -> dict[str, int]:
+            await registry.set_setting(db, "identity", identity)
+            await registry.set_setting(db, "lease", str(lease))
+            await registry.set_setting(db, "host", socket.gethostname())
+            return await registry.configure_mirrors(db, configured)
+
+        ids = await journal.write(write)
+        context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
+        for mirror in self._config.mirrors:
+            if self._choice.mirror in (None, mirror.name):
+                run = mirrors.build(ids[mirror.name], mirror, self._config.engine.durability, identity)
+                context.mirrors[run.id] = run
+        await context.refresh()
+        if not self._plan:
+            for run in context.mirrors.values():
+                await self._open_destination(context, run)
+        return context
+
+    async def _open_destination(self, context: Context, mirror: MirrorRun) -> None:
+        try:
+            await asyncio.to_thread(mirror.destination.open)
+        except DiskError as error:
+            await context.stop_mirror(mirror, FailureKind.DISK, str(error))
+
+    async def _work(self, context: Context, parts: Parts) -> None:
+        """Run all parts until the end; an error in any of them ends the engine."""
+        parts.scheduler.recorder.start()
+        if not self._plan:
+            await parts.control.obey()
+            await parts.admission.reconsider()
+        parts.indexer.wake.set()
+        tasks = parts.start()
+        end = asyncio.create_task(self._end(context, parts), name="end")
+        try:
+            done, _ = await asyncio.wait([*tasks, end], return_when=asyncio.FIRST_COMPLETED)
+            while end not in done:
+                for task in done:
+                    task.result()
+                waited = [task for task in [*tasks, end] if not task.done()]
+                done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            end.result()
+        finally:
+            for task in [*tasks, end]:
+                task.cancel()
+            await asyncio.gather(*tasks, end, return_exceptions=True)
+            await parts.scheduler.recorder.close()
+        if not (self._plan or context.aborting.is_set()):
+            await parts.publisher.write_indexes()
+
+    async def _end(self, context: Context, parts: Parts) -> None:
+        """Return when there is nothing left to do, or no time left to do it."""
+        drain = asyncio.create_task(context.draining.wait())
+        quiet = asyncio.create_task(parts.quiet() if self._once else asyncio.Event().wait())
+        try:
+            await asyncio.wait([drain, quiet], return_when=asyncio.FIRST_COMPLETED)
+            if quiet.done():
+                quiet.result()
+                return
+            log.info("stopping: no new work, filesets under way are finished; stop again to end at once")
+            await self._drain(context, parts)
+        finally:
+            drain.cancel()
+            quiet.cancel()
+
+    async def _drain(self, context: Context, parts: Parts) -> None:
+        limit = asyncio.get_running_loop().time() + self._config.engine.drain_timeout
+        while not context.aborting.is_set() and asyncio.get_running_loop().time() < limit:
+            if not parts.scheduler.busy and not parts.publisher.busy and not parts.admission.working:
+                return
+            await asyncio.sleep(TICK_SECONDS / 2)
+        context.aborting.set()
+        try:
+            await asyncio.wait_for(parts.scheduler.drop(list(parts.scheduler.runs)), ABORT_SECONDS)
+        except TimeoutError:
+            log.warning("some transfers did not stop in time; their partial files are kept")

@@ -1,0 +1,134 @@
+"""The parts of an engine, wired together, and the rhythm they share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.engine.admission import Admission
+from core.engine.context import Context
+from core.engine.control import Control
+from core.engine.indexer import Indexer
+from core.engine.poller import Poller
+from core.engine.publisher import Publisher
+from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
+from core.errors import FailureKind
+from core.executors.base import Executor
+from core.model import CommandKind
+from core.store import filesets, queries, registry
+from core.transfer.hosts import Hosts
+
+TICK_SECONDS = 0.2
+DUE_SECONDS = 1.0
+DISK_AGAIN_SECONDS = 10.0
+DENIED_AGAIN_SECONDS = 900.0
+
+
+class Part(Protocol):
+    """Something that runs as long as the engine does."""
+
+    async def run(self) -> None:
+        """Run for ever, or until there is nothing left to do."""
+
+
+class Parts:
+    """The parts of one engine, wired; with `plan` only those that find out what there is to do are started."""
+
+    def __init__(self, context: Context, executor: Executor, *, plan: bool):
+        engine = context.config.engine
+        self._plan = plan
+        self._context = context
+        hosts = Hosts(engine.transfers, engine.transfers_per_host)
+        self.publisher = Publisher(context, self.recorded)
+        self.scheduler = Scheduler(context, executor, hosts, self.publisher.add)
+        self.admission = Admission(context, self.scheduler, self.publisher.holds)
+        self.indexer = Indexer(context, self.admission.queued)
+        self.control = Control(context, self.scheduler, self.admission, self._commanded)
+        self.pollers = [Poller(context, mirror, self._discovered) for mirror in context.mirrors.values()]
+
+    async def recorded(self) -> None:
+        """Write what is known about files to the state."""
+        await self.scheduler.recorder.flush()
+
+    async def _discovered(self, void: Sequence[int]) -> None:
+        await self.scheduler.drop(void)
+        self.indexer.wake.set()
+
+    def _commanded(self, kind: CommandKind) -> None:
+        self.indexer.wake.set()
+        if kind in (CommandKind.RETRY, CommandKind.RESUME):
+            for poller in self.pollers:
+                poller.wake.set()
+
+    def totals(self) -> Totals:
+        """Return what has been moved, and, as of a moment ago, what is left."""
+        return self.scheduler.totals
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Start everything that runs side by side."""
+        running: list[Part] = [self.indexer, *self.pollers]
+        if not self._plan:
+            running += [self.admission, self.publisher, self.control]
+        tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in running]
+        return [*tasks, asyncio.create_task(self._tick(), name="ticks")]
+
+    async def _tick(self) -> None:
+        """Do what is due by time."""
+        clock = asyncio.get_running_loop().time
+        looked, seen = clock(), self._context.now()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if self._plan:
+                continue
+            self.scheduler.tick()
+            if clock() - looked < DUE_SECONDS:
+                continue
+            now = self._context.now()
+            await self._count()
+            await self.admission.due()
+            if await filesets.index_due(self._context.db, seen - DUE_SECONDS, now):
+                self.indexer.wake.set()
+            looked, seen = clock(), now
+            if not self._context.once:
+                await self._look_again(now)
+
+    async def _count(self) -> None:
+        """Keep the figures of what is left."""
+        totals = self.scheduler.totals
+        totals.files_left, totals.bytes_left = await queries.left(self._context.db)
+
+    async def _look_again(self, now: float) -> None:
+        """Give stopped mirrors another chance after a while."""
+        for mirror in self._context.mirrors.values():
+            if mirror.stop is None:
+                continue
+            wait = DISK_AGAIN_SECONDS if mirror.stop.kind is FailureKind.DISK else DENIED_AGAIN_SECONDS
+            if abs(now - mirror.stop.since) < wait:
+                continue
+            number = mirror.id
+            await self._context.journal.write(lambda db: registry.let_mirror_go(db, number))  # noqa: B023
+            mirror.stop = None
+            await self.admission.reconsider()
+            self.indexer.wake.set()
+
+    async def quiet(self) -> None:
+        """Return when nothing is under way and nothing is due soon."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS / 4)
+            if self._moving():
+                continue
+            await self.recorded()
+            now = self._context.now()
+            soon = await filesets.next_due(self._context.db, now - 2 * DUE_SECONDS, now + SOON_SECONDS)
+            if not soon and not self._moving():
+                return
+
+    def _moving(self) -> bool:
+        return (
+            any(poller.busy for poller in self.pollers)
+            or self.indexer.busy
+            or (not self._plan and not self.admission.idle)
+            or self.scheduler.busy
+            or self.publisher.busy
+        )

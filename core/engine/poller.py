@@ -1,0 +1,167 @@
+"""Discovery: listing sources and products, and what that changes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from core.config import matches
+from core.engine.context import Context, MirrorRun
+from core.errors import Answer, FailureKind, SourceError
+from core.model import ListedFileset, ListedProduct, Rejection
+from core.sources.base import Listing
+from core.store import listings, registry
+from core.store.listings import Merged
+from core.store.records import ProductRow
+from core.transfer.retry import next_step
+
+AT_ONCE = 4
+"""Products of one mirror that are listed at the same time."""
+CURSORS = 3
+TRIES = 3
+"""Tries to read a catalogue before it counts as unreadable; a service tries again at its next poll, too."""
+
+T = TypeVar("T")
+
+
+class Poller:
+    """Lists the products of one mirror. `discovered` is told after each product that changed, with void filesets."""
+
+    def __init__(self, context: Context, mirror: MirrorRun, discovered: Callable[[Sequence[int]], Awaitable[None]]):
+        self._context = context
+        self._mirror = mirror
+        self._discovered = discovered
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self.wake = asyncio.Event()
+        self.busy = True
+        self.failures = 0
+
+    async def run(self) -> None:
+        """Poll for ever, by interval or when `wake` is set; with ``--once``, poll once and end."""
+        while not self._context.draining.is_set():
+            self.busy = True
+            self.wake.clear()
+            try:
+                if self._mirror.working:
+                    await self.poll()
+            finally:
+                self.busy = False
+            if self._context.once:
+                return
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait for the next poll: by interval, sooner after a failure, never in step with other mirrors."""
+        interval = self._mirror.config.poll_interval
+        if self.failures:
+            interval = min(interval, 30.0 * 2 ** min(self.failures, 6))
+        try:
+            await asyncio.wait_for(self.wake.wait(), interval * random.uniform(0.95, 1.05))  # noqa: S311
+        except TimeoutError:
+            return
+
+    async def poll(self) -> None:
+        """List the source, then each product that is mirrored."""
+        self.failures = 0 if await self._root() else self.failures + 1
+        await self._context.refresh()
+        if not self._mirror.working:
+            return
+        products = await registry.selected_products(self._context.db, self._mirror.id)
+        await asyncio.gather(*(self._product(one) for one in products if self._context.chosen(one.name)))
+
+    async def _root(self) -> bool:
+        """Read the root index; products that are named in the configuration can be mirrored without it."""
+        mirror, config = self._mirror, self._mirror.config
+        named = [name for name in config.products if not set(name) & set("*?[")]
+
+        def selected(name: str) -> bool:
+            return matches(name, config.products)
+
+        now = self._context.now()
+        kind: FailureKind | None = None
+        detail: str | None = None
+        try:
+            with await self._tried(mirror.source.products) as listing:
+                await self._context.journal.write(lambda db: registry.forget_root_rejections(db, mirror.id))
+                for batch in listing.batches():
+                    await self._list(batch, selected, now)
+        except SourceError as error:
+            kind, detail = error.kind, error.detail
+            await self._refused(error, None)
+        choice = f"{config.filesets} but not {config.exclude_filesets}"
+        await self._context.journal.write(
+            lambda db: registry.choose_products(db, mirror.id, named, config.hidden_products, selected, choice)
+        )
+        await self._context.journal.write(lambda db: registry.mirror_polled(db, mirror.id, now, kind, detail))
+        return kind is None
+
+    async def _list(
+        self, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
+    ) -> None:
+        await self._context.journal.write(lambda db: registry.list_products(db, self._mirror.id, batch, selected, now))
+
+    async def _product(self, product: ProductRow) -> None:
+        async with self._slots:
+            if not self._mirror.working or self._context.draining.is_set():
+                return
+            now = self._context.now()
+            due = product.full_list_due or now - (product.reconciled_at or 0) >= self._mirror.config.reconcile_interval
+            cursors = [] if due else await registry.known_cursors(self._context.db, product, CURSORS)
+            try:
+                with await self._tried(lambda: self._mirror.source.filesets(product.name, cursors)) as listing:
+                    merged = await self._merge(product, listing)
+            except SourceError as error:
+                await self._refused(error, product)
+                return
+        await self._report(product, merged)
+        await self._discovered(merged.stopped)
+
+    async def _merge(self, product: ProductRow, listing: Listing[ListedFileset]) -> Merged:
+        journal, mirror = self._context.journal, self._mirror
+        await journal.write(lambda db: listings.begin(db, product.id))
+        position = 0
+        for batch in listing.batches():
+            start = position
+            await journal.write(lambda db: listings.add(db, product.id, start, batch, mirror.wants))  # noqa: B023
+            position += len(batch)
+        now = self._context.now()
+        return await journal.write(lambda db: listings.merge(db, product.id, mirror.id, listing.cursor, now))
+
+    async def _report(self, product: ProductRow, merged: Merged) -> None:
+        told = [f"{merged.discovered} new"] if merged.discovered else []
+        told += [f"{merged.superseded} registered again"] if merged.superseded else []
+        told += [f"{merged.withdrawn} withdrawn upstream, local bytes stay"] if merged.withdrawn else []
+        if merged.empty:
+            text = "upstream lists nothing any more; nothing was deleted here. Ask the source, or pause the product"
+            await self._context.tell("error", text, mirror=self._mirror.config.name, product=product.name)
+        elif told:
+            await self._context.tell(
+                "info", "filesets: " + ", ".join(told), mirror=self._mirror.config.name, product=product.name
+            )
+
+    async def _refused(self, error: SourceError, product: ProductRow | None) -> None:
+        """Record that a catalogue could not be read."""
+        if product is not None:
+            now, number = self._context.now(), product.id
+            await self._context.journal.write(
+                lambda db: registry.product_failed(db, number, now, error.kind, error.detail)
+            )
+        name = product.name if product else None
+        await self._context.tell("error", f"not listed: {error.detail}", mirror=self._mirror.config.name, product=name)
+        if error.kind in (FailureKind.DENIED, FailureKind.TLS):
+            await self._context.stop_mirror(self._mirror, error.kind, error.detail)
+
+    async def _tried(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read a catalogue, with the first few tries of the retry policy."""
+        for number in range(1, TRIES + 1):
+            try:
+                return await read()
+            except SourceError as error:
+                step = next_step(error.kind, number, now=0.0, retry_after=error.retry_after)
+                patient = step.answer is Answer.WAIT and step.at is not None and step.at <= 30.0
+                if number == TRIES or not patient or self._context.draining.is_set():
+                    raise
+                await asyncio.sleep(step.at or 0.0)
+        raise AssertionError("unreachable")

@@ -1,0 +1,161 @@
+"""From staged to published, in groups: one flush, one rename each, two transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+
+from core.destinations.base import Destination, Place, Sealed
+from core.destinations.indexes import FilesetLines, file_index, product_lines
+from core.engine.context import Context, MirrorRun
+from core.engine.runs import Run
+from core.errors import DiskError
+from core.store import events, files, filesets, registry
+from core.store.database import Database
+from core.text import display
+
+log = logging.getLogger(__name__)
+
+GROUP = 64
+INDEX_SECONDS = 5.0
+"""The published index of a product may be so much older than what is published."""
+INDEX_WINDOW = 1000
+
+
+class Publisher:
+    """Takes filesets whose files are all in place, and makes them visible.
+
+    `recorded` returns when all that is known about files is in the state: only then may a fileset count as complete.
+    """
+
+    def __init__(self, context: Context, recorded: Callable[[], Awaitable[None]]):
+        self._context = context
+        self._recorded = recorded
+        self._waiting: list[Run] = []
+        self._held: set[int] = set()
+        self._wake = asyncio.Event()
+        self._working = False
+        self._indexed = 0.0
+        self.published = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while a fileset waits to be published."""
+        return self._working or bool(self._waiting)
+
+    def add(self, run: Run) -> None:
+        """Take a complete fileset."""
+        self._waiting.append(run)
+        self._held.add(run.row.id)
+        self._wake.set()
+
+    def holds(self, fileset: int) -> bool:
+        """Tell whether a fileset is on its way through here."""
+        return fileset in self._held
+
+    async def run(self) -> None:
+        """Publish for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                self._working = True
+                try:
+                    for mirror, runs in groupby(sorted(group, key=lambda one: one.mirror.id), lambda one: one.mirror):
+                        await self._publish(mirror, list(runs))
+                finally:
+                    self._working = False
+                    self._held.difference_update(run.row.id for run in group)
+            if asyncio.get_running_loop().time() - self._indexed > INDEX_SECONDS:
+                await self.write_indexes()
+
+    async def _publish(self, mirror: MirrorRun, runs: Sequence[Run]) -> None:
+        await self._recorded()
+        by_id = {run.row.id: run for run in runs}
+        items = [(run, file_index(await files.listing(self._context.db, run.row.id))) for run in runs]
+        sealed, refused = await asyncio.to_thread(_seal, mirror.destination, items)
+        wanted = [(one.place.fileset_id, one.inode) for one in sealed]
+        meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
+        visible, unpublished = await asyncio.to_thread(
+            _appear, mirror.destination, [one for one in sealed if one.place.fileset_id in meant]
+        )
+        await self._conclude(mirror, [by_id[one.fileset_id] for one in visible])
+        for place, error in [*refused, *unpublished]:
+            await self._context.journal.write(lambda db: filesets.take_back(db, place.fileset_id))  # noqa: B023
+            await self._context.disk_refused(mirror, by_id[place.fileset_id].row, error)
+
+    async def _conclude(self, mirror: MirrorRun, visible: Sequence[Run]) -> None:
+        now, name = self._context.now(), mirror.config.name
+        told = [("published", name, run.place.product, run.place.fileset) for run in visible]
+
+        async def write(db: Database) -> None:
+            await filesets.published(db, [run.row.id for run in visible], now)
+            await events.add_many(db, now, "info", told)
+
+        await self._context.journal.write(write)
+        self.published += len(visible)
+        for run in visible:
+            log.info("%s/%s/%s: published", name, display(run.place.product), display(run.place.fileset))
+
+    async def write_indexes(self) -> None:
+        """Bring the published indexes up to date, of all products that have changed."""
+        self._indexed = asyncio.get_running_loop().time()
+        for mirror in self._context.mirrors.values():
+            due = await registry.due_indexes(self._context.db, mirror.id)
+            if not due:
+                continue
+            try:
+                for product, name in due:
+                    lines = await self._fileset_lines(product)
+                    await asyncio.to_thread(mirror.destination.write_index, name, lines)
+                listed = await registry.published_products(self._context.db, mirror.id)
+                await asyncio.to_thread(mirror.destination.write_index, None, product_lines(listed))
+            except DiskError as error:
+                await self._context.tell("error", str(error), mirror=mirror.config.name)
+                continue
+            done = [product for product, _ in due]
+            await self._context.journal.write(lambda db: registry.index_written(db, done))  # noqa: B023
+
+    async def _fileset_lines(self, product: int) -> list[bytes]:
+        writer = FilesetLines()
+        lines: list[bytes] = []
+        after = 0
+        while window := await registry.published_filesets(self._context.db, product, after, INDEX_WINDOW):
+            after = window[-1][0]
+            lines += writer.lines([row for _, row in window])
+        return [*lines, *writer.header_if_empty()]
+
+
+def _seal(
+    destination: Destination, items: Sequence[tuple[Run, bytes]]
+) -> tuple[list[Sealed], list[tuple[Place, DiskError]]]:
+    """Complete staged filesets and flush them; return those that are ready, and those that were refused."""
+    sealed: list[Sealed] = []
+    refused: list[tuple[Place, DiskError]] = []
+    for run, index in items:
+        try:
+            sealed.append(destination.seal(run.place, index, run.in_place))
+        except DiskError as error:
+            refused.append((run.place, error))
+    try:
+        destination.flush(sealed)
+    except DiskError as error:
+        return [], [(run.place, error) for run, _ in items]
+    return sealed, refused
+
+
+def _appear(destination: Destination, sealed: Sequence[Sealed]) -> tuple[list[Place], list[tuple[Place, DiskError]]]:
+    """Rename sealed filesets into place; return those that stand, and those that were refused."""
+    visible: list[Place] = []
+    refused: list[tuple[Place, DiskError]] = []
+    for one in sealed:
+        try:
+            destination.publish(one)
+            visible.append(one.place)
+        except DiskError as error:
+            refused.append((one.place, error))
+    destination.settle({place.product for place in visible})
+    return visible, refused

@@ -1,0 +1,87 @@
+"""Filesets under way, as the scheduler holds them in memory."""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from core.destinations.base import Place
+from core.engine.context import MirrorRun
+from core.store.records import FileRow, FilesetRow
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A fileset whose files are being fetched.
+
+    `pending` is a window of its files, in order; `after` the last file loaded, `exhausted` when none is left to
+    load. `unstaged` counts the files that are not in place yet, whatever keeps them.
+    """
+
+    row: FilesetRow
+    mirror: MirrorRun
+    place: Place
+    unstaged: int = 0
+    pending: deque[FileRow] = field(default_factory=deque)
+    after: int = 0
+    exhausted: bool = False
+    in_flight: int = 0
+    waiting: set[int] = field(default_factory=set)
+    in_place: bool = False
+    dropped: bool = False
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Best first: by priority, then by age."""
+        return -self.row.priority - self.mirror.config.priority, self.row.id
+
+    @property
+    def idle(self) -> bool:
+        """True if nothing of it is under way, nor will be soon."""
+        return not (self.pending or self.in_flight or self.waiting) and self.exhausted
+
+
+class Lanes:
+    """Runs by product: products take turns, within one the best fileset goes first."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[int, list[Run]] = {}
+        self._turns: deque[int] = deque()
+
+    def add(self, run: Run) -> None:
+        """Take a run in."""
+        product = run.row.product_id
+        if product not in self._lanes:
+            self._lanes[product] = []
+            self._turns.append(product)
+        bisect.insort(self._lanes[product], run, key=lambda one: one.order)
+
+    def remove(self, run: Run) -> None:
+        """Let a run go."""
+        lane = self._lanes.get(run.row.product_id, [])
+        if run in lane:
+            lane.remove(run)
+        if not lane:
+            self._lanes.pop(run.row.product_id, None)
+
+    def next(self, allowed: Callable[[Run], bool]) -> Run | None:
+        """Return the run whose file goes next: the highest priority, and among equals the product whose turn it is."""
+        best: Run | None = None
+        for _ in range(len(self._turns)):
+            product = self._turns[0]
+            if product not in self._lanes:
+                self._turns.popleft()
+                continue
+            self._turns.rotate(-1)
+            run = next((one for one in self._lanes[product] if one.pending), None)
+            if run and allowed(run) and (best is None or run.order[0] < best.order[0]):
+                best = run
+        if best is not None and best.row.product_id in self._turns:
+            self._turns.remove(best.row.product_id)
+            self._turns.append(best.row.product_id)
+        return best
+
+    def __iter__(self) -> Iterator[Run]:
+        return (run for lane in self._lanes.values() for run in lane)

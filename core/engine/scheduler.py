@@ -1,0 +1,274 @@
+"""Which file goes next, and what follows when its transfer has ended. Runs wholly on the event loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from core.engine.context import Context
+from core.engine.recorder import Recorder
+from core.engine.runs import Lanes, Run
+from core.errors import Answer, FailureKind
+from core.executors.base import Executor, Work
+from core.model import FileState
+from core.store.files import Failed, Live
+from core.store.records import FileRow
+from core.transfer.base import Outcome
+from core.transfer.hosts import Hosts
+from core.transfer.retry import next_step
+
+log = logging.getLogger(__name__)
+
+SOON_SECONDS = 30.0
+"""A try that is due within this time is waited for in memory; ``--once`` leaves later ones to the next run."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    run: Run
+    file: FileRow
+    started: float
+    received: int = 0
+    sampled: float = 0.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What this engine has moved since it started, and what it knows is left."""
+
+    files: int = 0
+    bytes: int = 0
+    files_left: int = 0
+    bytes_left: int = 0
+
+
+class Scheduler:
+    """Gives files to the executor, fairly, within the limits; `complete` takes filesets whose files are in place."""
+
+    def __init__(self, context: Context, executor: Executor, hosts: Hosts, complete: Callable[[Run], None]):
+        self._context = context
+        self._executor = executor
+        self._hosts = hosts
+        self._complete = complete
+        self.recorder = Recorder(context, self.live)
+        self.runs: dict[int, Run] = {}
+        self.totals = Totals()
+        self.hungry = asyncio.Event()
+        self._lanes = Lanes()
+        self._flights: dict[int, _Flight] = {}
+        self._waiting: list[tuple[float, int, Run, FileRow]] = []
+        self._numbers = itertools.count()
+        self._dropping: dict[int, asyncio.Future[None]] = {}
+        self._trouble: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many transfers are under way."""
+        return len(self._flights)
+
+    @property
+    def pending(self) -> int:
+        """How many files are loaded and could be started."""
+        return sum(len(run.pending) for run in self.runs.values())
+
+    @property
+    def busy(self) -> bool:
+        """True while anything is under way or due soon."""
+        return bool(self._flights or any(not self._blocked(run) for run in self.runs.values() if not run.idle))
+
+    def _blocked(self, run: Run) -> bool:
+        """Tell whether nothing of a run will move in this run of the program."""
+        if not run.mirror.working:
+            return True
+        now = self._clock()
+        until = self._hosts.state(run.mirror.host, now).until
+        return until is not None and until - now > SOON_SECONDS
+
+    def holds(self, run: Run) -> set[int]:
+        """Return the files of a run that are loaded, waiting or under way."""
+        flying = {one for one, flight in self._flights.items() if flight.run is run}
+        return flying | run.waiting | {file.id for file in run.pending}
+
+    def add(self, run: Run) -> None:
+        """Begin with the files of a fileset."""
+        self.runs[run.row.id] = run
+        self._lanes.add(run)
+        if not self._settle(run):
+            self._executor.begin(run.row.id, run.mirror.destination)
+        self.fill()
+
+    def fill(self) -> None:
+        """Start transfers as long as slots and files are there."""
+        now = self._clock()
+        for host, waiting in self._waiting_by_host().items():
+            self._hosts.wants(host, waiting)
+        works: list[Work] = []
+        while len(self._flights) < self._context.config.engine.transfers and not self._context.aborting.is_set():
+            run = self._lanes.next(lambda one: one.mirror.working and self._hosts.may_start(one.mirror.host, now))
+            if run is None:
+                break
+            works.append(self._launch(run, run.pending.popleft()))
+        if works:
+            self._executor.submit(works)
+        if self.pending < self._context.config.engine.transfers * 8:
+            self.hungry.set()
+
+    def _waiting_by_host(self) -> dict[str, int]:
+        waiting = {mirror.host: 0 for mirror in self._context.mirrors.values()}
+        for run in self._lanes:
+            if run.mirror.working:
+                waiting[run.mirror.host] += len(run.pending)
+        return waiting
+
+    def _launch(self, run: Run, file: FileRow) -> Work:
+        self._flights[file.id] = _Flight(run, file, self._context.now())
+        run.in_flight += 1
+        self._hosts.started(run.mirror.host, file.id)
+        return Work(
+            id=file.id,
+            fileset=run.row.id,
+            url=run.mirror.source.file_url(run.place.product, run.place.fileset, file.name),
+            name=file.name,
+            size=file.size,
+            digest=file.digest,
+            access=run.mirror.access,
+            offset=file.kept if file.validator else 0,
+            validator=file.validator,
+        )
+
+    def deliver(self, outcomes: list[Outcome]) -> None:
+        """Take the outcomes of ended transfers."""
+        for outcome in outcomes:
+            flight = self._flights.pop(outcome.id)
+            flight.run.in_flight -= 1
+            self.totals.bytes += outcome.fetched
+            self._ended(flight, outcome)
+            self._settle(flight.run)
+        self.fill()
+
+    def _ended(self, flight: _Flight, outcome: Outcome) -> None:
+        run, file, host = flight.run, flight.file, flight.run.mirror.host
+        if outcome.stopped:
+            self._hosts.released(host, file.id)
+            self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
+        elif outcome.kind is None:
+            self._hosts.succeeded(host, file.id)
+            self.recorder.staged(file.id, file.attempts)
+            run.unstaged -= 1
+            self.totals.files += 1
+        else:
+            if outcome.kind is FailureKind.TRANSIENT:
+                self._hosts.failed(host, file.id, self._clock(), outcome.retry_after)
+            elif outcome.kind is FailureKind.DISK:
+                self._hosts.released(host, file.id)
+            else:
+                self._hosts.succeeded(host, file.id)
+            self._failed(run, file, outcome, outcome.kind)
+
+    def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
+        now = self._context.now()
+        tries = (file.tries if file.failure_kind is kind else 0) + 1
+        seen = (outcome.size, outcome.digest)
+        same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
+        step = next_step(kind, tries, now=now, retry_after=outcome.retry_after, same_digest=same)
+        if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
+            self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
+            run.pending.appendleft(replace(file, kept=outcome.kept, validator=outcome.validator))
+            self._stop(run, kind, outcome.detail)
+            return
+        state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
+            step.answer, FileState.PENDING
+        )
+        after = replace(
+            file,
+            state=state,
+            attempts=file.attempts + 1,
+            tries=tries,
+            failure_kind=kind,
+            next_try=step.at,
+            kept=outcome.kept,
+            validator=outcome.validator,
+            seen_size=outcome.size if outcome.size is not None else file.seen_size,
+            seen_digest=outcome.digest or file.seen_digest,
+        )
+        self.recorder.failed(
+            Failed(
+                file.id, state, after.attempts, tries, kind, outcome.detail, step.at, outcome.kept, outcome.validator,
+                outcome.size, outcome.digest,
+            )
+        )  # fmt: skip
+        if step.answer is Answer.AGAIN:
+            run.pending.appendleft(after)
+        elif step.at is not None and step.at - now <= SOON_SECONDS and not self._context.draining.is_set():
+            run.waiting.add(file.id)
+            heapq.heappush(self._waiting, (step.at, next(self._numbers), run, after))
+
+    def _stop(self, run: Run, kind: FailureKind, detail: str) -> None:
+        """Stop a mirror without making the event loop wait for the state."""
+        task = asyncio.create_task(self._context.stop_mirror(run.mirror, kind, detail))
+        self._trouble.add(task)
+        task.add_done_callback(self._trouble.discard)
+
+    def _settle(self, run: Run) -> bool:
+        """Let a run go that is complete, dropped, or has nothing to do soon; tell whether it went."""
+        gone = run.in_flight == 0 if run.dropped else run.unstaged == 0 or run.idle
+        if not gone or self.runs.get(run.row.id) is not run:
+            return gone
+        del self.runs[run.row.id]
+        self._lanes.remove(run)
+        self._executor.end(run.row.id)
+        if run.dropped:
+            self._dropping.pop(run.row.id).set_result(None)
+        elif run.unstaged == 0:
+            self._complete(run)
+        return True
+
+    def tick(self) -> None:
+        """Bring back files whose next try is due, and start what a gate has kept."""
+        now = self._context.now()
+        while self._waiting and (self._waiting[0][0] <= now or self._waiting[0][0] > now + 2 * SOON_SECONDS):
+            _, _, run, file = heapq.heappop(self._waiting)
+            run.waiting.discard(file.id)
+            if not run.dropped:
+                run.pending.append(file)
+        self.fill()
+
+    async def drop(self, filesets: Iterable[int]) -> None:
+        """Take filesets out of the schedule; return when nothing of them is under way and all of it is recorded."""
+        gone: list[asyncio.Future[None]] = []
+        for fileset in filesets:
+            run = self.runs.get(fileset)
+            if run is None:
+                continue
+            if fileset not in self._dropping:
+                self._dropping[fileset] = asyncio.get_running_loop().create_future()
+            gone.append(self._dropping[fileset])
+            run.dropped = True
+            run.pending.clear()
+            run.waiting.clear()
+            self._executor.cancel([one for one, flight in self._flights.items() if flight.run is run])
+            self._settle(run)
+        if gone:
+            await asyncio.gather(*gone)
+        await self.recorder.flush()
+
+    def live(self) -> list[Live]:
+        """Return the picture of the transfers under way; rates are since the last picture."""
+        now = self._context.now()
+        picture = []
+        for one in self._executor.progress():
+            flight = self._flights.get(one.id)
+            if flight is None:
+                continue
+            elapsed = now - (flight.sampled or flight.started)
+            rate = max(0.0, (one.received - flight.received) / elapsed) if elapsed > 0 else 0.0
+            flight.received, flight.sampled = one.received, now
+            picture.append(Live(one.id, flight.run.mirror.host, flight.started, one.received, rate, one.validator))
+        return picture
+
+    def _clock(self) -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,109 @@
+"""Log lines for people: one line a message, in UTC, free of control bytes and of secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from urllib.parse import quote
+
+from core.text import display
+from core.units import format_time
+
+ROTATE_BYTES = 10_000_000
+KEPT_FILES = 5
+MAX_LINE = 2000
+LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+"""Names of more than five letters, shortened so that messages stay aligned."""
+LIBRARIES = ("asyncio", "httpcore", "httpx")
+"""Their lower levels tell what matters to their authors, URLs with secrets included."""
+
+_secrets: set[str] = set()
+
+
+def hide_secret(value: str) -> None:
+    """Have `value` replaced by ``***`` in every log line from now on, also as it is quoted in a URL."""
+    if value:
+        _secrets.update((value, quote(value, safe="")))
+
+
+def redact_secrets(text: str) -> str:
+    """Return `text` with ``***`` in place of every registered secret; longer secrets go first."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def setup_logging(log_file: Path | None, terminal: bool, verbose: int = 0, quiet: bool = False) -> logging.Handler:
+    """Send all log messages to stderr if a `terminal` is there or `log_file` is None, else to `log_file`.
+
+    The file is rotated at ROTATE_BYTES, KEPT_FILES times; if it can't be opened, stderr is used and a warning says so.
+    INFO and above is shown; with `verbose` DEBUG too, with `quiet` only WARNING and above. Returns the handler,
+    which takes the place of the one of an earlier call.
+    """
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if isinstance(handler, _Unfailing)]:
+        root.removeHandler(old)
+        old.close()
+    handler, warning = _open_handler(None if terminal else log_file)
+    handler.setFormatter(LineFormatter())
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    for library in LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
+    if warning:
+        logging.getLogger(__name__).warning(warning)
+    return handler
+
+
+class LineFormatter(logging.Formatter):
+    """``2026-11-21T07:58:02Z INFO  ps1: message``; the lines of a traceback follow, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text that can do nothing but be read."""
+        level = LEVELS.get(record.levelname, record.levelname)
+        head = f"{format_time(record.created)} {level:<5} "
+        trace = self.formatException(record.exc_info) if record.exc_info else record.exc_text
+        lines = [line for text in (trace, record.stack_info) if text for line in text.split("\n")]
+        return "\n".join([head + _clean(_message(record)), *(f"    {_clean(line)}" for line in lines)])
+
+
+class _Unfailing(logging.Handler):
+    """A log that can't be written (a lost terminal, a full disk) must not disturb the work that it tells about."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - named by logging
+        """Drop the record."""
+
+
+class _TerminalHandler(_Unfailing, logging.StreamHandler):  # type: ignore[type-arg] # not generic when it runs
+    pass
+
+
+class _FileHandler(_Unfailing, RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        """Open without following a link that someone planted, and for the owner's eyes alone."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.baseFilename, flags, 0o600)
+        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def _open_handler(log_file: Path | None) -> tuple[logging.Handler, str | None]:
+    if log_file is None:
+        return _TerminalHandler(), None
+    try:
+        return _FileHandler(log_file, maxBytes=ROTATE_BYTES, backupCount=KEPT_FILES), None
+    except OSError as error:
+        return _TerminalHandler(), f"{log_file}: cannot be opened ({error.strerror}); logging to stderr"
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # a mistaken format string must not hide what was to be said
+        return f"{record.msg} {record.args!r}"
+
+
+def _clean(text: str) -> str:
+    return display(redact_secrets(text), MAX_LINE)

@@ -1,0 +1,117 @@
+"""Status for machines: the one JSON object, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from core.errors import ExitCode
+from core.store import queries
+from core.store.database import Database
+from core.store.queries import Failure, MirrorStatus, ProductStatus
+from core.text import display
+from core.units import format_time
+
+_COUNTS = ("published", "queued", "failed", "quarantined", "excluded", "held")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The state of the mirrors, and what failed, at one moment."""
+
+    mirrors: tuple[MirrorStatus, ...]
+    failures: tuple[Failure, ...]
+
+
+async def gather(db: Database, now: float, mirror: str | None = None, product: str | None = None) -> Report:
+    """Read a report from the state, restricted to a mirror and to products that match a glob."""
+
+    def fits(of_mirror: str, of_product: str | None) -> bool:
+        if mirror not in (None, of_mirror):
+            return False
+        return product is None or of_product is None or fnmatchcase(of_product, product)
+
+    mirrors = [one for one in await queries.overview(db, now) if fits(one.name, None)]
+    failures = [one for one in await queries.failures(db) if fits(one.mirror, one.product)]
+    return Report(
+        tuple(_only(one, [row for row in one.products if fits(one.name, row.name)]) for one in mirrors),
+        tuple(failures),
+    )
+
+
+def _only(mirror: MirrorStatus, products: Sequence[ProductStatus]) -> MirrorStatus:
+    values = {name: getattr(mirror, name) for name in MirrorStatus.__dataclass_fields__}
+    return MirrorStatus(**{**values, "products": tuple(products)})
+
+
+def exit_code(report: Report) -> ExitCode:
+    """Return what the state of the mirrors amounts to (docs/design.md, "Stopping")."""
+    selected = [product for mirror in report.mirrors for product in mirror.products if product.selected]
+    if any(mirror.stopped_kind == "disk" for mirror in report.mirrors):
+        return ExitCode.DISK
+    unlisted = any(mirror.error or mirror.stopped for mirror in report.mirrors)
+    if unlisted or any(product.error or product.alarm for product in selected):
+        return ExitCode.SOURCE
+    if report.failures:
+        return ExitCode.FAILURES
+    return ExitCode.DRAINED if any(product.backlog_filesets for product in selected) else ExitCode.OK
+
+
+def mirror_error(mirror: MirrorStatus) -> str | None:
+    """Return, in words, what keeps a mirror or one of its products from being listed; None if nothing does."""
+    if mirror.stopped or mirror.error:
+        return mirror.stopped or mirror.error
+    for product in mirror.products:
+        if product.selected and (product.error or product.alarm):
+            return f"{display(product.name)}: {product.error or product.alarm}"
+    return None
+
+
+def mirrors_json(report: Report) -> list[dict[str, Any]]:
+    """Return the mirrors and their mirrored products as plain values for JSON."""
+    return [
+        {
+            "name": mirror.name,
+            "error": _shown(mirror_error(mirror)),
+            "products": [_product_json(product) for product in mirror.products if product.selected],
+        }
+        for mirror in report.mirrors
+    ]
+
+
+def _product_json(product: ProductStatus) -> dict[str, Any]:
+    return {
+        "name": product.name,
+        "filesets": {key: product.counts[key] for key in _COUNTS},
+        "lag_seconds": None if product.lag is None else round(product.lag),
+        "backlog_files": product.backlog_files,
+        "backlog_bytes": product.backlog_bytes,
+        "polled": _time(product.polled_at),
+    }
+
+
+def failures_json(report: Report) -> list[dict[str, Any]]:
+    """Return what failed as plain values for JSON."""
+    return [
+        {
+            "mirror": one.mirror,
+            "product": _shown(one.product),
+            "fileset": _shown(one.fileset),
+            "file": _shown(one.file),
+            "kind": one.kind,
+            "detail": _shown(one.detail),
+            "attempts": one.attempts,
+            "next_try": _time(one.next_try),
+        }
+        for one in report.failures
+    ]
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else display(text)
+
+
+def _time(epoch: float | None) -> str | None:
+    return None if epoch is None else format_time(epoch)

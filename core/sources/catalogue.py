@@ -1,0 +1,230 @@
+"""Fetching index documents over HTTP: bounded in size and time, held outside memory, secrets kept to their host."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ssl
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from core.errors import FailureKind
+from core.sources.base import SourceOptions
+from core.sources.failures import from_exception, from_status, source_error
+from core.tls import default_ca_file
+from core.urls import RedirectRefused, follow, host_key
+
+KIB = 1024
+MIB = 1024 * KIB
+PIECE = 16 * KIB
+"""Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an index may cost: its size and its longest line in bytes, its fetching in seconds, its share of memory."""
+
+    total_bytes: int = 256 * MIB
+    line_bytes: int = 64 * KIB
+    total_seconds: float = 600.0
+    memory_bytes: int = 1 * MIB
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class Form(Protocol):
+    """The form that a document must have; each method returns why the document does not, or None."""
+
+    def check(self, line: bytes) -> str | None:
+        """Take the next complete line, without its line end."""
+
+    def finish(self, tail: bytes) -> str | None:
+        """Take what follows the last line end."""
+
+
+class Spool:
+    """A document as it was received: in memory while it is small, else in a nameless file. Close it."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS):
+        self.size = 0
+        self._limits = limits
+        self._digest = hashlib.sha256()
+        self._tail = b""
+        self._file = tempfile.SpooledTemporaryFile(max_size=limits.memory_bytes)  # noqa: SIM115 - closed by close()
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of all bytes."""
+        return self._digest.hexdigest()
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines from the first on, with their line ends; one such iteration at a time."""
+        self._file.seek(0)
+        yield from self._file
+
+    def close(self) -> None:
+        """Drop the bytes."""
+        self._file.close()
+
+    def take(self, chunk: bytes, form: Form) -> str | None:
+        """Add the next bytes; return why the document must not go on like this, or None. Raises OSError."""
+        self.size += len(chunk)
+        if self.size > self._limits.total_bytes:
+            return f"longer than {self._limits.total_bytes:,} bytes"
+        self._digest.update(chunk)
+        self._file.write(chunk)
+        *lines, self._tail = (self._tail + chunk).split(b"\n")
+        if max(map(len, (*lines, self._tail))) > self._limits.line_bytes:
+            return f"a line is longer than {self._limits.line_bytes:,} bytes"
+        return next(filter(None, map(form.check, lines)), None)
+
+    def finish(self, form: Form) -> str | None:
+        """Close the document; return why it is not of that form, or None."""
+        return form.finish(self._tail)
+
+
+class CatalogueClient:
+    """Fetches index documents of one source over HTTP/1.1. Close it.
+
+    Credentials and configured headers go to the scheme, host and port that was asked, never to where it redirects.
+    """
+
+    def __init__(self, options: SourceOptions, limits: Limits = DEFAULT_LIMITS):
+        self._options = options
+        self._limits = limits
+        self._auth = _basic_auth(options)
+        self._headers = [(name.encode(), value.encode()) for name, value in options.headers]
+        self._client: httpx.AsyncClient | None = None
+        self._building = asyncio.Lock()
+
+    async def fetch(self, url: str, form: Form) -> Spool:
+        """Return the document at `url`, following redirects. Raises SourceError, also if it is not of that form.
+
+        The kind is MALFORMED for a document of another form or over the limits, UNSAFE for a forbidden redirect,
+        DISK if it can't be spooled; else it follows the status or the fault of the connection.
+        """
+        options = self._options
+        try:
+            async with asyncio.timeout(self._limits.total_seconds), self._answer(url) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise from_status(url, response)
+                return await self._spool(url, response, form)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+            raise from_exception(url, error, options.connect_seconds, options.index_seconds) from None
+        except RedirectRefused as refusal:
+            raise source_error(url, FailureKind.UNSAFE, str(refusal)) from None
+        except TimeoutError:
+            reason = f"not complete within {self._limits.total_seconds:g} s"
+            raise source_error(url, FailureKind.TRANSIENT, reason) from None
+
+    async def close(self) -> None:
+        """Give back connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    @asynccontextmanager
+    async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
+        target = without_userinfo(url)
+        for hops in count(1):
+            response = await self._send(target, trusted=_origin(target) == _origin(url))
+            try:
+                location = response.headers.get("location", "")
+                if response.status_code not in REDIRECTS or not location:
+                    yield response
+                    return
+            finally:
+                await response.aclose()
+            target = without_userinfo(follow(target, location, hops))
+
+    async def _send(self, url: str, trusted: bool) -> httpx.Response:
+        client = await self._ready()
+        request = client.build_request("GET", url, headers=self._headers if trusted else None)
+        # The read time-out starts anew with every byte; headers that trickle in need a bound of their own.
+        try:
+            async with asyncio.timeout(self._options.connect_seconds + self._options.index_seconds):
+                return await client.send(request, stream=True, auth=self._auth if trusted else None)
+        except TimeoutError:
+            raise httpx.ReadTimeout("headers") from None
+
+    async def _spool(self, url: str, response: httpx.Response, form: Form) -> Spool:
+        spool = Spool(self._limits)
+        try:
+            reason = await _receive(url, response, spool, form)
+        except BaseException:
+            spool.close()
+            raise
+        if reason:
+            spool.close()
+            raise source_error(url, FailureKind.MALFORMED, reason, status=response.status_code)
+        return spool
+
+    async def _ready(self) -> httpx.AsyncClient:
+        async with self._building:
+            if self._client is None:
+                # Reading the authorities takes tens of milliseconds: not on the event loop.
+                self._client = await asyncio.to_thread(self._build)
+            return self._client
+
+    def _build(self) -> httpx.AsyncClient:
+        ca_file = self._options.ca_file or default_ca_file()
+        seconds = self._options.index_seconds
+        try:
+            return httpx.AsyncClient(
+                verify=ssl.create_default_context(cafile=ca_file),
+                timeout=httpx.Timeout(seconds, connect=self._options.connect_seconds),
+                headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
+            )
+        except OSError as error:
+            reason = f"the certificate authorities in {ca_file} can't be read: {error.strerror or error}"
+            raise source_error(self._options.url, FailureKind.TLS, reason) from None
+        except (ValueError, httpx.InvalidURL):
+            reason = "the environment's proxy settings are not usable"
+            raise source_error(self._options.url, FailureKind.TRANSIENT, reason) from None
+
+
+def user_agent() -> str:
+    """Return what requests call themselves: ``mirrortui/VERSION``."""
+    try:
+        return f"mirrortui/{version('mirrortui')}"
+    except PackageNotFoundError:
+        return "mirrortui/0"
+
+
+def without_userinfo(url: str) -> str:
+    """Return `url` without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+async def _receive(url: str, response: httpx.Response, spool: Spool, form: Form) -> str | None:
+    """Spool the body; return why it is not of that form, at once when that is clear, or None."""
+    async for chunk in response.aiter_raw():
+        for start in range(0, len(chunk), PIECE):
+            try:
+                reason = spool.take(chunk[start : start + PIECE], form)
+            except OSError as error:
+                raise source_error(url, FailureKind.DISK, f"the index can't be spooled: {error.strerror}") from None
+            if reason:
+                return reason
+            await asyncio.sleep(0)
+    return spool.finish(form)
+
+
+def _basic_auth(options: SourceOptions) -> httpx.BasicAuth | None:
+    return None if options.username is None else httpx.BasicAuth(options.username, options.password or "")
+
+
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, host_key(url)

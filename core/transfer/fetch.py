@@ -1,0 +1,306 @@
+"""One job on its way: from the first request, through answers good and bad, to its outcome."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import pycurl
+
+from core.errors import FailureKind
+from core.text import display
+from core.transfer.base import Job, Outcome
+from core.transfer.request import Handle, Target, same_origin
+from core.transfer.response import REDIRECTS, Failure, Head, break_words, curl_failure, parse_head, status_failure
+from core.transfer.sink import Sink
+from core.transfer.writers import Writers
+from core.urls import RedirectRefused, follow, is_private
+
+log = logging.getLogger(__name__)
+
+ABORT = 0
+"""What the body's callback returns to make curl end the request."""
+USELESS_CHUNKS = 8
+"""How much of a body that is not wanted is read all the same, so that the connection can be used again."""
+NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+
+
+class Next(Enum):
+    """What the transport has to do with a fetch."""
+
+    REQUEST = "request"
+    WAIT = "wait"
+    END = "end"
+
+
+class Fetch:
+    """The state of one job. All methods are called in the network's thread.
+
+    `next` tells what to do; `on_head` and `on_body` are curl's callbacks while a request runs, and
+    `answered` is told how it ended. `admit` asks for leave to take so many bytes now (the bandwidth bound);
+    `stirred` is called by the writers' threads when the sink has got on.
+    """
+
+    def __init__(
+        self, job: Job, writers: Writers, stirred: Callable[[Fetch], None], admit: Callable[[Fetch, int], bool]
+    ):
+        self.job = job
+        self.sink = Sink(job, writers, lambda: stirred(self))
+        self.handle: Handle | None = None
+        """The handle of the request that runs."""
+        self.paused = False
+        self.starved = False
+        """Paused by the bandwidth bound, not by the disk."""
+        self.received = 0
+        """Bytes of the file in hand, those of an earlier try included."""
+        self.validator: str | None = None
+        self._admit = admit
+        self._url = job.url
+        self._hops = 0
+        self._public_only = False
+        self._fetched = 0
+        self._failure: Failure | None = None
+        self._stopped = False
+        self._ending = False
+        self._cleaned = False
+        self._begin_request(0)
+        if job.validator is not None and 0 < job.offset <= job.size:
+            self.validator = job.validator
+            self.sink.prepare(job.offset)
+
+    def _begin_request(self, offset: int) -> None:
+        self._offset = self.received = offset
+        self._lines: list[bytes] = []
+        self._head: Head | None = None
+        self._useful = False
+        self._whole = False
+        self._useless_chunks = 0
+        self._bug: Exception | None = None
+        self.on_head = self._lines.append
+
+    # What the transport asks and tells.
+
+    def next(self) -> Next:
+        """Return what to do now that no request runs."""
+        if not self.sink.idle:
+            return Next.WAIT
+        if not self._ending:
+            if not self._stopped:
+                self._begin_request(self.sink.written)
+                return Next.REQUEST
+            self._end()
+            return self.next()
+        self._judge_file()
+        if self._failure is None or not self._deserves_clean_fetch():
+            return Next.END
+        self._from_zero()
+        return self.next()
+
+    def target(self) -> Target:
+        """Return the request to make."""
+        own = self._url is self.job.url or same_origin(self._url, self.job.url)
+        return Target(self._url, self.job.access, self._offset, self.job.validator, own, self._public_only)
+
+    def stop(self) -> None:
+        """Give up: what came is kept. A file whose body is already whole is completed all the same."""
+        self._stopped = self.sink.stopped = True
+
+    def fail(self, failure: Failure) -> None:
+        """Give up with this reason."""
+        self._failure = failure
+        self._end()
+
+    def answered(self, code: int, message: str, easy: Any) -> None:
+        """The request has ended with curl's `code` and `message`."""
+        if self._head is None and (code == pycurl.E_OK or self._lines[-1:] == [b"\r\n"]):
+            self._read_head()
+        if self._bug is not None:
+            self.fail(Failure(FailureKind.TRANSIENT, f"internal error: {self._bug!r}"))
+        elif self.sink.error is not None:
+            self._end()
+        elif self._head is None:
+            self.fail(_no_answer(code, message, easy))
+        elif self._useful:
+            self._judge_body(self._head, code)
+        elif self._head.status in REDIRECTS and "location" in self._head.fields:
+            self._redirect(self._head.fields["location"], easy)
+        else:
+            self._judge_status(self._head)
+
+    def outcome(self) -> Outcome:
+        """Return how the job ended."""
+        failure = self._failure
+        unfinished = failure is not None or not self._whole
+        return Outcome(
+            self.job.id,
+            kind=None if failure is None else failure.kind,
+            detail="" if failure is None else display(failure.detail),
+            size=self._seen_size(),
+            digest=self.sink.digest if self._whole else None,
+            kept=self.sink.kept if unfinished and self.validator is not None else 0,
+            validator=self.validator,
+            resumed=self._offset > 0 and (self._useful or self._whole),
+            fetched=self._fetched,
+            retry_after=None if failure is None else failure.retry_after,
+            stopped=self._stopped and not self._whole,
+        )
+
+    # The answer.
+
+    def on_body(self, chunk: bytes) -> int | None:
+        """Take a piece of the body, as curl's write callback."""
+        try:
+            return self._take(chunk)
+        except Exception as bug:
+            log.exception("a chunk of file %s could not be handled", display(self.job.name))
+            self._bug = bug
+            return ABORT
+
+    def _take(self, chunk: bytes) -> int | None:
+        if self._head is None:
+            self._read_head()
+        if not self._useful:
+            self._useless_chunks += 1
+            return ABORT if self._useless_chunks > USELESS_CHUNKS else None
+        if self.sink.error is not None or self._announced_too_long():
+            return ABORT
+        count = len(chunk)
+        self.starved = False
+        self.paused = self.sink.full
+        if not self.paused:
+            self.paused = self.starved = not self._admit(self, count)
+        if self.paused:
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self.received += count
+        self._fetched += count
+        if self.received > self.job.size:
+            return ABORT
+        self.sink.take(chunk)
+        return None
+
+    def _read_head(self) -> None:
+        head = self._head = parse_head(self._lines)
+        if head.status == 200:
+            if self._offset:
+                self.sink.discard()
+                self._offset = self.received = 0
+            self.validator = head.validator
+            self._useful = True
+        elif head.status == 206:
+            self._useful = self._offset > 0 and head.continues(self._offset, self.job.size)
+
+    def _announced_too_long(self) -> bool:
+        return self._head is not None and self._head.status == 200 and (self._head.length or 0) > self.job.size
+
+    # Judgement.
+
+    def _judge_body(self, head: Head, code: int) -> None:
+        size = self.job.size
+        if self._announced_too_long() or self.received > size:
+            self.fail(Failure(FailureKind.INTEGRITY, f"longer than the {size} bytes listed{_encoding_words(head)}"))
+        elif (code == pycurl.E_OK and (head.framed or self.received == size)) or self._proven_by_digest():
+            self._finish()
+        elif code == pycurl.E_OPERATION_TIMEDOUT:
+            access = self.job.access
+            words = f"stalled: less than {access.min_rate} B/s for {access.stall_seconds:g} s"
+            self.fail(Failure(FailureKind.TRANSIENT, f"{words} {break_words(self.received, size)}"))
+        else:
+            words = f"the connection broke {break_words(self.received, size)}"
+            self.fail(Failure(FailureKind.TRANSIENT, words))
+
+    def _proven_by_digest(self) -> bool:
+        """Tell whether the body, though not ended well, has all its bytes and a digest to prove them."""
+        return self.received == self.job.size > 0 and self.job.digest is not None
+
+    def _judge_status(self, head: Head) -> None:
+        if head.status == 416 and self._offset == self.job.size > 0:
+            self._finish()
+        elif head.status in {206, 416} and self._offset and not self._cleaned:
+            self._from_zero()
+        else:
+            self.fail(status_failure(head))
+
+    def _redirect(self, location: str, easy: Any) -> None:
+        self._hops += 1
+        try:
+            self._url = follow(self._url, location, self._hops)
+        except RedirectRefused as error:
+            self.fail(Failure(FailureKind.UNSAFE, str(error)))
+        else:
+            address = easy.getinfo(pycurl.PRIMARY_IP)
+            self._public_only = self._public_only or (bool(address) and not is_private(address))
+
+    def _judge_file(self) -> None:
+        """Judge what the sink made of a whole body."""
+        if self.sink.error is not None:
+            self._whole = False
+            self._failure = _disk_failure(self.sink.error)
+        elif self._whole and self._failure is None:
+            self._failure = self._mismatch()
+
+    def _mismatch(self) -> Failure | None:
+        job = self.job
+        encoded = "" if self._head is None else _encoding_words(self._head)
+        if self.received != job.size:
+            words = f"{self.received} bytes, the index says {job.size}{encoded}"
+        elif job.digest not in {None, self.sink.digest}:
+            words = f"MD5 is {self.sink.digest}, the index says {job.digest}{encoded}"
+        else:
+            return None
+        return Failure(FailureKind.INTEGRITY, words)
+
+    def _seen_size(self) -> int | None:
+        if self._whole:
+            return self.received
+        return self._head.length if self._head is not None and self._announced_too_long() else None
+
+    # The end, or another beginning.
+
+    def _finish(self) -> None:
+        self._whole = self._ending = True
+        self.sink.finish()
+
+    def _end(self) -> None:
+        self._ending = True
+        wrong = self._failure is not None and self._failure.kind is FailureKind.INTEGRITY
+        if wrong or self.validator is None:
+            self.sink.discard()
+        else:
+            self.sink.keep()
+
+    def _deserves_clean_fetch(self) -> bool:
+        """Tell whether the failure may come from what was on disk before."""
+        wrong = self._failure is not None and self._failure.kind is FailureKind.INTEGRITY
+        return wrong and self._offset > 0 and not self._cleaned and not self._stopped
+
+    def _from_zero(self) -> None:
+        self._cleaned = True
+        self._ending = self._whole = False
+        self._failure = None
+        self._url, self._hops, self._public_only = self.job.url, 0, False
+        self.validator = None
+        self.sink.discard()
+
+
+def _no_answer(code: int, message: str, easy: Any) -> Failure:
+    if code == pycurl.E_ABORTED_BY_CALLBACK:
+        return Failure(FailureKind.UNSAFE, "redirect from a public host to a private address refused")
+    connected = easy.getinfo(pycurl.PRETRANSFER_TIME) > 0
+    return curl_failure(code, message, easy.getinfo(pycurl.OS_ERRNO), connected)
+
+
+def _disk_failure(error: OSError) -> Failure:
+    words = (os.strerror(error.errno) if error.errno else str(error)).lower()
+    if error.errno in NOT_A_FILE:
+        return Failure(FailureKind.UNSAFE, f"the file cannot have this name: {words}")
+    return Failure(FailureKind.DISK, f"the file cannot be written: {words}")
+
+
+def _encoding_words(head: Head) -> str:
+    return (
+        "" if head.encoding is None else f" (sent with Content-Encoding {head.encoding}, though identity was asked for)"
+    )

@@ -1,0 +1,179 @@
+"""Which host may be asked for another file now: slots, fair shares, Retry-After, and hosts that fail.
+
+Nothing here does IO; all times are monotonic seconds, passed in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+FAILURES_TO_REST = 5
+FILES_TO_REST = 2
+FIRST_REST = 60.0
+LONGEST_REST = 1800.0
+LONGEST_SUSPICION = 8.0
+"""Seconds between tries of a host that failed lately, at most."""
+
+
+class Trust(StrEnum):
+    """How a host is dealt with."""
+
+    TRUSTED = "trusted"
+    SUSPECTED = "suspected"
+    RESTING = "resting"
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """A host as a screen shows it; nothing is started there before `until` (None: now is fine)."""
+
+    trust: Trust
+    until: float | None = None
+    reason: str = ""
+    running: int = 0
+    waiting: int = 0
+
+
+class HostGate:
+    """What one host is allowed.
+
+    Transfers that were begun before a failure was counted, and fail after it, tell nothing new: an outage
+    that hits sixteen of them counts once. After a first failure the host is suspected: one transfer at a time,
+    until one succeeds. After FAILURES_TO_REST in a row, over FILES_TO_REST files, it is left alone for a while.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        """Transfers that want to start."""
+        self._running: dict[int, int] = {}
+        self._starts = 0
+        self._failures = 0
+        self._starts_at_failure = 0
+        self._failed_files: set[int] = set()
+        self._rests = 0
+        self._suspected_until = 0.0
+        self._resting_until = 0.0
+        self._asked_until = 0.0
+
+    @property
+    def running(self) -> int:
+        """Transfers under way."""
+        return len(self._running)
+
+    def opens_at(self) -> float:
+        """Return the time before which nothing may be started."""
+        return max(self._suspected_until, self._resting_until, self._asked_until)
+
+    def is_open(self, now: float) -> bool:
+        """Tell whether this host may be asked now, as far as its own record goes."""
+        return now >= self.opens_at() and not (self._failures and self._on_probation())
+
+    def started(self, file_id: int) -> None:
+        """A transfer was begun."""
+        self._starts += 1
+        self._running[file_id] = self._starts
+
+    def succeeded(self, file_id: int) -> None:
+        """A transfer ended with a proper answer, be it "not found": the host works."""
+        self.released(file_id)
+        self._failures = self._rests = 0
+        self._failed_files.clear()
+        self._suspected_until = self._resting_until = 0.0
+
+    def released(self, file_id: int) -> None:
+        """A transfer ended in a way that tells nothing about the host: stopped, or the disk failed."""
+        self._running.pop(file_id, None)
+
+    def failed(self, file_id: int, now: float, retry_after: float | None = None) -> None:
+        """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
+        start = self._running.pop(file_id, self._starts)
+        self._asked_until = max(self._asked_until, now + (retry_after or 0.0))
+        if start <= self._starts_at_failure:
+            if self._failures:
+                self._failed_files.add(file_id)
+            return
+        self._failed_files.add(file_id)
+        self._failures += 1
+        self._starts_at_failure = self._starts
+        self._suspected_until = now + min(2.0 ** (self._failures - 1), LONGEST_SUSPICION)
+        if self._failures >= FAILURES_TO_REST and len(self._failed_files) >= FILES_TO_REST:
+            self._resting_until = now + min(FIRST_REST * 2.0**self._rests, LONGEST_REST)
+            self._rests += 1
+
+    def state(self, now: float) -> HostState:
+        """Return what a screen shows."""
+        until = self.opens_at() if self.opens_at() > now else None
+        trust, reason = Trust.TRUSTED, ""
+        if self._asked_until > now and self._asked_until >= self._resting_until:
+            trust, reason = Trust.RESTING, "the server asked to be left alone"
+        elif self._resting_until > now:
+            trust, reason = Trust.RESTING, f"{self._failures} failures in a row"
+        elif self._failures:
+            trust, reason = Trust.SUSPECTED, "one transfer at a time after a failure"
+        return HostState(trust, until, reason, self.running, self.waiting)
+
+    def _on_probation(self) -> bool:
+        """Tell whether a transfer that was begun since the last counted failure is still under way."""
+        return any(start > self._starts_at_failure for start in self._running.values())
+
+
+class Hosts:
+    """All hosts, and the slots that they share: `transfers` in all, `transfers_per_host` each."""
+
+    def __init__(self, transfers: int, transfers_per_host: int):
+        self._transfers = transfers
+        self._per_host = transfers_per_host
+        self._gates: dict[str, HostGate] = {}
+        self._running = 0
+
+    def wants(self, host: str, waiting: int) -> None:
+        """Tell how many transfers from `host` want to start."""
+        self._gate(host).waiting = waiting
+
+    def may_start(self, host: str, now: float) -> bool:
+        """Tell whether one more transfer may be started at `host`.
+
+        A host may have more than its share of the slots as long as the others' shares stay free for them.
+        """
+        gate = self._gate(host)
+        free = self._transfers - self._running
+        if free <= 0 or gate.running >= self._per_host or not gate.is_open(now):
+            return False
+        able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
+        share = max(1, self._transfers // (len(able) + 1))
+        most = min(share, self._per_host)
+        reserved = sum(min(each.waiting, max(0, most - each.running)) for each in able)
+        return gate.running < share or free > reserved
+
+    def started(self, host: str, file_id: int) -> None:
+        """A transfer was begun."""
+        self._gate(host).started(file_id)
+        self._running += 1
+
+    def succeeded(self, host: str, file_id: int) -> None:
+        """A transfer ended with a proper answer, be it "not found": the host works."""
+        self._gate(host).succeeded(file_id)
+        self._running -= 1
+
+    def released(self, host: str, file_id: int) -> None:
+        """A transfer ended in a way that tells nothing about the host."""
+        self._gate(host).released(file_id)
+        self._running -= 1
+
+    def failed(self, host: str, file_id: int, now: float, retry_after: float | None = None) -> None:
+        """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
+        self._gate(host).failed(file_id, now, retry_after)
+        self._running -= 1
+
+    def next_change(self, now: float) -> float | None:
+        """Return when the next host that is left alone may be asked again, if there is one."""
+        times = [gate.opens_at() for gate in self._gates.values()]
+        return min((at for at in times if at > now), default=None)
+
+    def state(self, host: str, now: float) -> HostState:
+        """Return what a screen shows of `host`."""
+        return self._gate(host).state(now)
+
+    def _gate(self, host: str) -> HostGate:
+        return self._gates.setdefault(host, HostGate())

@@ -1,0 +1,172 @@
+"""What an answer, or the lack of one, means: heads, statuses and curl's errors told as failures."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+
+import pycurl
+
+from core.errors import FailureKind
+from core.text import display
+from core.units import format_bytes
+
+LONGEST_RETRY_AFTER = 86400.0
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+TRANSIENT_STATUSES = frozenset({408, 425, 429})
+MISSING_STATUSES = frozenset({404, 410})
+DENIED_STATUSES = frozenset({401, 403, 407})
+CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+
+TLS_CODES = frozenset(
+    {
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_ENGINE_NOTFOUND,
+        pycurl.E_SSL_ENGINE_SETFAILED,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_USE_SSL_FAILED,
+        pycurl.E_SSL_ENGINE_INITFAILED,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_CRL_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+        pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+        pycurl.E_SSL_INVALIDCERTSTATUS,
+    }
+)
+BROKEN_CODES = frozenset({pycurl.E_PARTIAL_FILE, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR, pycurl.E_GOT_NOTHING})
+NETWORK_ERRNOS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a job did not succeed; `retry_after` is the server's wish in seconds."""
+
+    kind: FailureKind
+    detail: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The status of an answer and its headers, by lower-case name."""
+
+    status: int
+    fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def validator(self) -> str | None:
+        """What proves that the bytes are still the same (RFC 9110, 13.1.5): a strong ETag, else Last-Modified."""
+        tag = self.fields.get("etag", "")
+        if len(tag) > 1 and tag[0] == tag[-1] == '"' and tag.isascii() and tag.isprintable():
+            return tag
+        date = self.fields.get("last-modified", "")
+        return date if date and date.isascii() and date.isprintable() else None
+
+    @property
+    def length(self) -> int | None:
+        """The announced length of the body, if there is one."""
+        return _number(self.fields.get("content-length", ""))
+
+    @property
+    def framed(self) -> bool:
+        """True if the end of the body can be told from a broken connection."""
+        return self.length is not None or "chunked" in self.fields.get("transfer-encoding", "").lower()
+
+    @property
+    def encoding(self) -> str | None:
+        """The Content-Encoding, unless it is identity."""
+        name = self.fields.get("content-encoding", "").strip().lower()
+        return None if name in {"", "identity"} else name
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that the server wants to be left alone, from 0 to one day (RFC 9110, 10.2.3)."""
+        text = self.fields.get("retry-after", "")
+        seconds: float | None = _number(text)
+        if seconds is None:
+            try:
+                seconds = parsedate_to_datetime(text).timestamp() - time.time()
+            except ValueError:
+                return None
+        return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+    def continues(self, offset: int, size: int) -> bool:
+        """Tell whether this 206 holds exactly the bytes from `offset` to the end of a file of `size` bytes."""
+        match = CONTENT_RANGE.fullmatch(self.fields.get("content-range", ""))
+        exact = match is not None and tuple(map(int, match.groups())) == (offset, size - 1, size)
+        return exact and self.length in {None, size - offset}
+
+
+def parse_head(lines: Iterable[bytes]) -> Head:
+    """Return the last head of `lines`: what went before it were interim answers (1xx) or a proxy's."""
+    status = 0
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line[:5] == b"HTTP/":
+            status = _number(line[9:12].decode("latin-1")) or 0
+            fields = {}
+            continue
+        name, colon, text = line.decode("utf-8", "surrogateescape").partition(":")
+        if colon:
+            fields[name.strip().lower()] = text.strip()
+    return Head(status, fields)
+
+
+def status_failure(head: Head) -> Failure:
+    """Return what a status that brings no file means."""
+    words = f"the server answered {head.status}"
+    if head.status in MISSING_STATUSES:
+        return Failure(FailureKind.MISSING, f"{words}: the file is not there")
+    if head.status in DENIED_STATUSES:
+        return Failure(FailureKind.DENIED, f"{words}: access denied, check the credentials of this mirror")
+    if head.status in TRANSIENT_STATUSES or head.status >= 500:
+        return Failure(FailureKind.TRANSIENT, words, head.retry_after)
+    return Failure(FailureKind.TRANSIENT, f"{words}, which is no answer to a plain request")
+
+
+def curl_failure(code: int, message: str, os_error: int, connected: bool) -> Failure:
+    """Return what curl's error `code` means, where nothing is known of a body.
+
+    `message` is curl's own text, `os_error` the last errno of its socket; `connected` tells whether a
+    connection, TLS included, was made.
+    """
+    if code in TLS_CODES and not _network_broke(os_error, message):
+        return Failure(FailureKind.TLS, display(f"TLS: {message}"))
+    if code in {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}:
+        return Failure(FailureKind.UNSAFE, "the URL cannot be used: curl refuses to read it")
+    return Failure(FailureKind.TRANSIENT, display(_network_words(code, message, os_error, connected)))
+
+
+def break_words(received: int, size: int) -> str:
+    """Say how much of a file had come."""
+    return f"after {format_bytes(received)} of {format_bytes(size)}"
+
+
+def _network_words(code: int, message: str, os_error: int, connected: bool) -> str:
+    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+        return "host name not found"
+    if code == pycurl.E_COULDNT_RESOLVE_PROXY:
+        return "the proxy's host name was not found"
+    if code == pycurl.E_COULDNT_CONNECT:
+        return os.strerror(os_error).lower() if os_error else "no connection could be made"
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return "no answer in time" if connected else "no connection could be made in time"
+    if code in BROKEN_CODES or code in TLS_CODES:
+        return "the connection broke before an answer came"
+    return f"no usable answer: {message}" if message else f"no usable answer (curl error {code})"
+
+
+def _network_broke(os_error: int, message: str) -> bool:
+    """Tell a handshake that was cut off (the network's fault) from one that was refused (TLS)."""
+    return os_error in NETWORK_ERRNOS or "SSL_ERROR_SYSCALL" in message
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None

@@ -1,0 +1,408 @@
+import json
+import re
+import stat
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from core.config import Config, Mirror, find_config, load_config, loading, matches
+from core.config.models import Engine
+from core.config.template import TEMPLATE, write_template
+from core.errors import ConfigError, ExitCode
+from core.model import Durability
+from core.units import Space
+
+Write: TypeAlias = Callable[..., Path]
+
+ENGINE = '[engine]\nstate = "mirror.db"\n'
+MIRROR = '[[mirror]]\nname = "ps1"\nprotocol = "ipp"\nurl = "http://127.0.0.1:8080/ds"\ndestination = "data"\n'
+
+
+@pytest.fixture(autouse=True)
+def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the folders and variables of whoever runs the tests out of them."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+    monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
+    monkeypatch.delenv("MIRRORTUI_CONFIG", raising=False)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a configuration: the usual engine, then the usual mirror with further lines, then more."""
+
+    def put(*, mirror: str = "", engine: str = "", more: str = "") -> Path:
+        path = tmp_path / "mirrortui.toml"
+        path.write_text(ENGINE + engine + MIRROR + mirror + more)
+        return path
+
+    return put
+
+
+def complaint(path: Path, **options: bool) -> str:
+    """Return what is said of a configuration, without the path that must begin each line."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, **options)
+    assert caught.value.exit_code == ExitCode.USAGE
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}: ") and line.isprintable() for line in lines)
+    return "\n".join(line.removeprefix(f"{path}: ") for line in lines)
+
+
+def test_defaults_are_those_of_the_manual(write: Write, tmp_path: Path) -> None:
+    config = load_config(write())
+    engine, mirror = config.engine, config.mirrors[0]
+    assert (engine.state, engine.log_file) == (tmp_path / "mirror.db", tmp_path / "mirrortui.log")
+    assert (engine.transfers, engine.transfers_per_host, engine.bandwidth) == (16, 16, 0)
+    assert (engine.min_free, engine.drain_timeout) == (Space(percent=5), 600)
+    assert engine.durability is Durability.FILESET
+    assert (mirror.name, mirror.url, mirror.destination) == ("ps1", "http://127.0.0.1:8080/ds", tmp_path / "data")
+    assert (mirror.products, mirror.hidden_products) == (("*",), ())
+    assert (mirror.poll_interval, mirror.reconcile_interval) == (900, 86400)
+    assert (mirror.connect_timeout, mirror.index_timeout, mirror.stall_timeout) == (30, 60, 60)
+    assert mirror.credential_headers() == ()
+    assert not mirror.destination.exists()
+
+
+def test_every_key_is_understood(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PS1_PASSWORD", "s3cret")
+    monkeypatch.setenv("PS1_KEY", "k3y")
+    (tmp_path / "ca.pem").touch()
+    path = write(
+        engine='transfers = 4\ntransfers_per_host = 2\nbandwidth = "50 MB/s"\nmin_free = "20 GB"\n'
+        'drain_timeout = "1m"\ndurability = "full"\nlog_file = "run.log"\n',
+        mirror='products = ["dist-*"]\nhidden_products = ["secret-1"]\nfilesets = ["*.camera.*"]\n'
+        'exclude_filesets = ["test*"]\npoll_interval = "1m"\nreconcile_interval = "12h"\npriority = -5\n'
+        'username = "me"\npassword_env = "PS1_PASSWORD"\nca_file = "ca.pem"\nconnect_timeout = "5s"\n'
+        'index_timeout = "6s"\nstall_timeout = "7s"\nmin_rate = "1 kB/s"\n'
+        'headers = { "X-Key" = "env:PS1_KEY", "X-From" = "here" }\n',
+    )
+    config = load_config(path)
+    engine, mirror = config.engine, config.mirror("ps1")
+    assert (engine.transfers, engine.transfers_per_host, engine.bandwidth) == (4, 2, 50_000_000)
+    assert (engine.min_free.of(1), engine.drain_timeout, engine.durability) == (20 * 10**9, 60, Durability.FULL)
+    assert engine.log_file == tmp_path / "run.log"
+    assert (mirror.products, mirror.hidden_products) == (("dist-*",), ("secret-1",))
+    assert (mirror.filesets, mirror.exclude_filesets) == (("*.camera.*",), ("test*",))
+    assert (mirror.poll_interval, mirror.reconcile_interval, mirror.priority) == (60, 43200, -5)
+    assert (mirror.username, mirror.password_value(), mirror.ca_file) == ("me", "s3cret", tmp_path / "ca.pem")
+    assert mirror.credential_headers() == (("X-Key", "k3y"), ("X-From", "here"))
+    assert (mirror.connect_timeout, mirror.index_timeout, mirror.stall_timeout, mirror.min_rate) == (5, 6, 7, 1000)
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("transfers = 0", "[engine]: transfers: expected a whole number from 1 to 1024, got 0"),
+        ("transfers = 16.0", "[engine]: transfers: expected a whole number from 1 to 1024, got 16.0"),
+        ('transfers_per_host = "x"', '[engine]: transfers_per_host: expected a whole number from 1 to 1024, got "x"'),
+        ('bandwidth = "fast"', '[engine]: bandwidth: expected a rate such as "50 MB/s", or "0", got "fast"'),
+        ('drain_timeout = "soon"', '[engine]: drain_timeout: expected a duration such as "15m" or "1h30m", got "soon"'),
+        ('durability = "all"', '[engine]: durability: expected "full" or "fileset" or "none", got "all"'),
+        ('log_file = "no/x.log"', '[engine]: log_file: expected the folder "{base}/no" to exist'),
+        ("transfer = 4", '[engine]: transfer: unknown key; did you mean "transfers"?'),
+    ],
+)
+def test_a_wrong_engine_key_is_one_line(write: Write, tmp_path: Path, engine: str, said: str) -> None:
+    assert complaint(write(engine=engine + "\n")) == said.format(base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"),
+    [
+        ('poll_interval = "soon"', 'poll_interval: expected a duration such as "15m" or "1h30m", got "soon"'),
+        ("poll_interval = 0", "poll_interval: expected at least 0.1s, got 0"),
+        ('pol_interval = "15m"', 'pol_interval: unknown key; did you mean "poll_interval"?'),
+        ('products = "dist"', 'products: expected a list of names or globs such as ["gpc1", "dist-*"], got "dist"'),
+        ('hidden_products = ["../x"]', '["dist-200904"], got "../x": the name contains a path separator'),
+        ('filesets = ["a["]', '["gpc1", "dist-*"], got "a[": a bracket is not closed'),
+        ('exclude_filesets = [""]', '["gpc1", "dist-*"], got "": it is empty'),
+        ("priority = 1000", "priority: expected a whole number from -100 to 100, got 1000"),
+        ('ca_file = "no.pem"', 'ca_file: expected a file that exists, but there is no "{base}/no.pem"'),
+        ('headers = { Range = "x" }', "headers: Range: expected another header; this one is set by mirrortui itself"),
+        ('username = "a:b"', 'username: expected a user name without ":"'),
+        ('password_env = "NO_SUCH"', "password_env: expected the environment variable NO_SUCH to be set"),
+        ('headers = { X-Key = "env:NO_SUCH" }', "headers: expected the environment variable NO_SUCH to be set"),
+    ],
+)
+def test_a_wrong_mirror_key_is_one_line(write: Write, tmp_path: Path, mirror: str, said: str) -> None:
+    line = complaint(write(mirror=mirror + "\n"))
+    assert line.startswith('[[mirror]] "ps1": ')
+    assert line.endswith(said.format(base=tmp_path))
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('protocol = "ipp"', 'protocol = "ftp"', 'protocol: expected "ipp", got "ftp"'),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080", 'expected a URL such as "http://host/ds", got "127.0.0.1:8080/ds"'),
+        ("http://", "ftp://", 'url: expected a URL such as "http://host/ds", got "ftp://127.0.0.1:8080/ds"'),
+        (":8080", ":80800", 'url: expected a URL such as "http://host/ds", got "http://127.0.0.1:80800/ds"'),
+        ("8080/ds", "8080/d s", 'url: expected a URL such as "http://host/ds", got "http://127.0.0.1:8080/d s"'),
+        ('destination = "data"', "", 'destination: missing; expected for example destination = "/data/ps1"'),
+        ('"data"', '"no/data"', 'destination: expected the folder "{base}/no" to exist'),
+        ('"data"', '"mirrortui.toml"', 'expected a folder, but "{base}/mirrortui.toml" is something else'),
+        ('"data"', '""', 'destination: expected a path such as "/data/ps1", got ""'),
+    ],
+)
+def test_a_wrong_or_missing_necessary_key_is_one_line(
+    write: Write, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    path = write()
+    path.write_text(path.read_text().replace(old, new))
+    line = complaint(path)
+    assert line.startswith('[[mirror]] "ps1": ')
+    assert line.endswith(said.format(base=tmp_path))
+
+
+def test_a_mirror_without_a_usable_name_is_counted(write: Write) -> None:
+    path = write(more='[[mirror]]\nname = "a/b\\u001b"\n[[mirror]]\nname = 3\n')
+    said = complaint(path)
+    assert '[[mirror]] "a/b\\x1b": name: expected letters, digits and' in said
+    assert '[[mirror]] number 3: name: expected letters, digits and ". _ + -", at most 64, got 3' in said
+
+
+def test_all_that_is_wrong_is_said_at_once(write: Write) -> None:
+    said = complaint(write(engine="transfers = 0\nstat = 1\n", mirror='priority = "high"\n', more="[extra]\n"))
+    assert [line.split(": expected")[0].split(": unknown")[0] for line in said.splitlines()] == [
+        "[engine]: transfers",
+        "[engine]: stat",
+        '[[mirror]] "ps1": priority',
+        "extra",
+    ]
+
+
+def test_a_state_file_needs_its_folder(write: Write, tmp_path: Path) -> None:
+    path = write()
+    path.write_text(path.read_text().replace('"mirror.db"', '"no/mirror.db"'))
+    assert complaint(path) == f'[engine]: state: expected the folder "{tmp_path}/no" to exist'
+
+
+def test_the_default_state_lies_in_a_folder_made_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(MIRROR)
+    engine = load_config(path).engine
+    assert engine.state == tmp_path / "xdg-state" / "mirrortui" / "mirror.db"
+    assert engine.log_file == tmp_path / "xdg-state" / "mirrortui" / "mirrortui.log"
+    assert stat.S_IMODE(engine.state.parent.stat().st_mode) == 0o700
+
+
+def test_mirrors_are_kept_apart(write: Write, tmp_path: Path) -> None:
+    second = MIRROR.replace('"ps1"', '"other"')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    assert "another mirror has it too" in complaint(write(more=MIRROR.replace('"data"', '"data2"')))
+    for place in ("data", "data/inner", "link", "./data/../data", str(tmp_path)):
+        said = complaint(write(more=second.replace('"data"', f'"{place}"')))
+        assert '[[mirror]] "other": destination: expected a folder apart from that of mirror "ps1"' in said
+    assert len(load_config(write(more=second.replace('"data"', '"data2"'))).mirrors) == 2
+
+
+def test_the_state_file_stays_out_of_what_is_published(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    path = write()
+    path.write_text(path.read_text().replace('"mirror.db"', '"data/mirror.db"'))
+    assert '[engine]: state: expected a file outside the destination of mirror "ps1"' in complaint(path)
+
+
+@pytest.mark.parametrize("text", [ENGINE, "", "mirror = []\n"])
+def test_a_configuration_without_mirrors_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    assert complaint(path) == "[[mirror]]: expected at least one mirror, got none"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"[engine]\nstate = \n", "expected TOML: Invalid value (at line 2, column 9)"),
+        (b"name = '\xff'\n", "expected UTF-8 text, found another byte at 8"),
+        (b"x = " + b"9" * 5000, "expected TOML: "),
+        (MIRROR.replace("[[mirror]]", "[mirror]").encode(), "[[mirror]]: expected [[mirror]], in double brackets"),
+        (b"engine = 3\n" + MIRROR.encode(), "[engine]: expected a table, [engine]"),
+        (b"mirror = [3]\n", "[[mirror]] number 1: expected a table, [[mirror]]"),
+    ],
+)
+def test_what_is_no_configuration_is_refused(tmp_path: Path, text: bytes, said: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(text)
+    assert complaint(path).startswith(said)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    assert complaint(tmp_path) == "cannot be read: Is a directory"
+    assert complaint(tmp_path / "none.toml") == "cannot be read: No such file or directory"
+
+
+def test_the_url_is_kept_without_its_user_and_index(write: Write) -> None:
+    path = write()
+    text = path.read_text()
+    path.write_text(text.replace("http://127.0.0.1:8080/ds", "http://me%40x:p%3Aw@127.0.0.1:8080/ds/index.txt"))
+    mirror = load_config(path).mirrors[0]
+    assert mirror.url == "http://127.0.0.1:8080/ds"
+    assert (mirror.username, mirror.password_value()) == ("me@x", "p:w")
+    path.write_text(text.replace("8080/ds", "8080/ds//"))
+    assert load_config(path).mirrors[0].url == "http://127.0.0.1:8080/ds"
+
+
+def test_secrets_are_never_shown(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PS1_TOKEN", "t0ps3cret")
+    config = load_config(write(mirror='bearer_env = "PS1_TOKEN"\nheaders = { X-Key = "k3ys3cret" }\n'))
+    shown = f"{config!r} {config} {config.model_dump()} {config.model_dump_json()} {json.dumps(str(config))}"
+    assert "s3cret" not in shown
+    mirror = config.mirrors[0]
+    assert mirror.credential_headers() == (("X-Key", "k3ys3cret"), ("Authorization", "Bearer t0ps3cret"))
+    assert {"t0ps3cret", "k3ys3cret"} <= set(config.secrets())
+
+
+def test_secrets_cover_what_basic_authentication_sends(write: Write) -> None:
+    path = write()
+    path.write_text(path.read_text().replace("http://", "http://Aladdin:open%20sesame@"))
+    assert set(load_config(path).secrets()) == {"open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}
+
+
+@pytest.mark.parametrize(
+    ("mirror", "url"),
+    [
+        ('password = "s3cret"\n', ""),
+        ('password_env = "s3cret!"\n', ""),
+        ('bearer = "s3cret"\n', ""),
+        ('headers = { X-Key = "s3cret\\n" }\n', ""),
+        ('headers = { X-Key = "env:s3cret!" }\n', ""),
+        ('username = "you"\n', "http://me:s3cret@host/ds"),
+        ("", "me:s3cret@host/ds"),
+        ("", "http://me:s3cret@host:port/ds"),
+        ("", "http://me:s3cret@[host/ds"),
+        ("", "http://host/ds?token=s3cret"),
+        ("", "ftp://me:s3cret@host/ds"),
+    ],
+)
+def test_no_complaint_holds_a_secret(write: Write, mirror: str, url: str) -> None:
+    path = write(mirror=mirror)
+    if url:
+        path.write_text(path.read_text().replace("http://127.0.0.1:8080/ds", url))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    chain = (caught.value, caught.value.__cause__, caught.value.__context__)
+    assert "expected" in str(caught.value)
+    assert not any("s3cret" in str(error) + repr(error) for error in chain)
+
+
+def test_there_is_one_way_to_log_in(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    assert "password_env: expected username beside it" in complaint(write(mirror='password_env = "SECRET"\n'))
+    for two in (
+        'username = "me"\npassword_env = "SECRET"\nbearer_env = "SECRET"\n',
+        'bearer_env = "SECRET"\nheaders = { authorization = "x" }\n',
+    ):
+        assert "expected only one of username, bearer_env and a header" in complaint(write(mirror=two))
+    monkeypatch.setenv("SECRET", "x\ny")
+    assert "bearer_env: expected printable ASCII" in complaint(write(mirror='bearer_env = "SECRET"\n'))
+
+
+def test_a_process_that_contacts_no_source_needs_no_secrets(write: Write) -> None:
+    path = write(
+        mirror='username = "me"\npassword_env = "NO_SUCH"\nheaders = { A = "env:NO_SUCH", B = "b" }\n',
+        more='[[mirror]]\nname = "b"\nprotocol = "ipp"\nurl = "http://h"\ndestination = "b"\nbearer_env = "NO_SUCH"\n',
+    )
+    mirror = load_config(path, with_secrets=False).mirrors[0]
+    assert mirror.password_value() is None
+    assert mirror.credential_headers() == (("B", "b"),)
+    assert complaint(path, with_secrets=True).count("NO_SUCH") == 3
+
+
+def test_a_configuration_cannot_be_changed(write: Write) -> None:
+    config = load_config(write())
+    with pytest.raises(ValueError, match="frozen"):
+        config.engine.transfers = 99
+    assert config == load_config(write())
+
+
+def test_an_unknown_mirror_is_answered_with_the_known_ones(write: Write) -> None:
+    config = load_config(write())
+    assert config.mirror("ps1") is config.mirrors[0]
+    with pytest.raises(ConfigError, match=r'no mirror is called "x\\x1b"; expected one of: ps1'):
+        config.mirror("x\x1b")
+
+
+def test_the_configuration_is_looked_for_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    places = [tmp_path / "etc", tmp_path / "xdg-config" / "mirrortui", Path()]
+    with pytest.raises(ConfigError) as caught:
+        find_config(None)
+    assert all(str(place / "mirrortui.toml") in str(caught.value) for place in places)
+    assert "`mirrortui init` writes one" in str(caught.value)
+    for place in places:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "mirrortui.toml").touch()
+        assert find_config(None) == place / "mirrortui.toml"
+    for name in ("variable.toml", "option.toml"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("MIRRORTUI_CONFIG", str(tmp_path / "variable.toml"))
+    assert find_config(None) == tmp_path / "variable.toml"
+    assert find_config(tmp_path / "option.toml") == tmp_path / "option.toml"
+
+
+def test_a_named_configuration_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=r"none.toml: no such file \(named by --config\)"):
+        find_config(tmp_path / "none.toml")
+    monkeypatch.setenv("MIRRORTUI_CONFIG", "none.toml")
+    with pytest.raises(ConfigError, match=r"none.toml: no such file \(named by \$MIRRORTUI_CONFIG\)"):
+        find_config(None)
+
+
+def test_globs_choose_names_with_their_case() -> None:
+    assert matches("dist-200904", ["gpc1", "dist-*"])
+    assert not matches("Dist-200904", ["dist-*"])
+    assert not matches("o1.camera.5", ["*"], exclude=["*.camera.*"])
+    assert not matches("anything", [])
+
+
+def test_the_template_is_a_configuration_of_defaults(tmp_path: Path) -> None:
+    write_template(tmp_path / "mirrortui.toml")
+    config = load_config(tmp_path / "mirrortui.toml")
+    assert stat.S_IMODE((tmp_path / "mirrortui.toml").stat().st_mode) == 0o600
+    assert [mirror.name for mirror in config.mirrors] == ["ps1"]
+    assert config.engine == Engine()
+
+    defaults = re.sub(r"^# (?=[a-z_]+ = (?!.*default))", "", TEMPLATE, flags=re.MULTILINE)
+    assert len(tomllib.loads(defaults)["mirror"][0]) > len(tomllib.loads(TEMPLATE)["mirror"][0]) + 10
+    (tmp_path / "defaults.toml").write_text(defaults)
+    assert load_config(tmp_path / "defaults.toml") == config
+
+
+def test_the_template_shows_every_key() -> None:
+    everything = tomllib.loads(re.sub(r"^# (?=[a-z_]+ = )", "", TEMPLATE, flags=re.MULTILINE))
+    assert set(everything["engine"]) == set(Engine.model_fields)
+    assert set(everything["mirror"][0]) == set(Mirror.model_fields) - {"password", "bearer"}
+    assert set(everything) == {"engine", "mirror"}
+
+
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "mirrortui.toml"
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match="never overwritten"):
+        write_template(path)
+    assert path.read_text() == "mine"
+    with pytest.raises(ConfigError, match="cannot be written: No such file"):
+        write_template(tmp_path / "no" / "mirrortui.toml")
+
+
+def test_reading_a_configuration_imports_nothing_heavy() -> None:
+    code = "import sys, core.config; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"asyncio", "httpx", "sqlite3", "textual", "rich", "pycurl", "logging"} & set(loaded)
+
+
+def test_a_configuration_made_in_code_is_checked_too(tmp_path: Path) -> None:
+    mirror = Mirror(name="m", protocol="ipp", url="http://h/ds/", destination=tmp_path / "d")  # type: ignore[arg-type]
+    config = Config(engine=Engine(state=tmp_path / "s.db", min_free=Space(bytes=1)), mirror=(mirror,))
+    assert config.mirrors[0].url == "http://h/ds"
+    assert config.engine.min_free.of(100) == 1

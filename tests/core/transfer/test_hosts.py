@@ -1,0 +1,195 @@
+from core.transfer.hosts import Hosts, Trust
+
+A, B, C = "a:80", "b:80", "c:80"
+
+
+def fill(hosts: Hosts, host: str, now: float = 0.0, first: int = 0) -> int:
+    """Start transfers until no more may be; return how many."""
+    count = 0
+    while hosts.may_start(host, now):
+        hosts.started(host, first + count)
+        count += 1
+    return count
+
+
+def fail_in_a_row(hosts: Hosts, count: int, files: int = 2, now: float = 0.0) -> float:
+    """Let `count` tries fail one after the other, each as soon as it may be made; return the time of the last one."""
+    for number in range(count):
+        now = max(now, hosts.state(A, now).until or now)
+        assert hosts.may_start(A, now)
+        hosts.started(A, number % files)
+        hosts.failed(A, number % files, now)
+    return now
+
+
+def test_a_host_has_no_more_than_its_slots() -> None:
+    assert fill(Hosts(16, 4), A) == 4
+
+
+def test_a_lone_host_may_use_all_slots() -> None:
+    assert fill(Hosts(16, 16), A) == 16
+
+
+def test_each_of_two_hosts_gets_its_half() -> None:
+    hosts = Hosts(16, 16)
+    hosts.wants(A, 1000)
+    hosts.wants(B, 1000)
+    assert fill(hosts, A) == 8
+    assert fill(hosts, B) == 8
+    assert not hosts.may_start(A, 0)
+
+
+def test_slots_that_others_do_not_need_are_used() -> None:
+    hosts = Hosts(16, 16)
+    hosts.wants(A, 1000)
+    hosts.wants(B, 3)
+    assert fill(hosts, A) == 13
+
+
+def test_every_host_gets_a_slot_even_if_there_are_more_hosts_than_slots() -> None:
+    hosts = Hosts(2, 2)
+    for host in (A, B, C):
+        hosts.wants(host, 10)
+    assert fill(hosts, A) == 1
+    assert fill(hosts, B) == 1
+    hosts.succeeded(A, 0)
+    assert hosts.may_start(C, 0)
+
+
+def test_a_resting_host_does_not_hold_slots_back() -> None:
+    hosts = Hosts(16, 16)
+    hosts.wants(A, 1000)
+    hosts.wants(B, 1000)
+    now = fail_in_a_row(hosts, 5)
+    assert fill(hosts, B, now) == 16
+
+
+def test_retry_after_closes_the_whole_host_and_no_other() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 100.0, retry_after=30.0)
+    assert not hosts.may_start(A, 129.9)
+    assert hosts.may_start(A, 130.0)
+    assert hosts.may_start(B, 100.0)
+    assert hosts.next_change(100.0) == 130.0
+    assert hosts.state(A, 100.0).until == 130.0
+
+
+def test_retry_after_holds_although_another_transfer_succeeds() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.started(A, 2)
+    hosts.failed(A, 1, 100.0, retry_after=30.0)
+    hosts.succeeded(A, 2)
+    assert not hosts.may_start(A, 110.0)
+
+
+def test_a_shorter_wish_does_not_shorten_a_longer_one() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.started(A, 2)
+    hosts.failed(A, 1, 100.0, retry_after=60.0)
+    hosts.failed(A, 2, 101.0, retry_after=1.0)
+    assert not hosts.may_start(A, 159.0)
+
+
+def test_a_suspected_host_is_tried_by_one_transfer_at_a_time() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 10.0)
+    assert hosts.state(A, 10.0).trust is Trust.SUSPECTED
+    assert not hosts.may_start(A, 10.9)
+    assert hosts.may_start(A, 11.0)
+    hosts.started(A, 2)
+    assert not hosts.may_start(A, 11.0)
+    hosts.succeeded(A, 2)
+    assert hosts.state(A, 11.0).trust is Trust.TRUSTED
+    assert fill(hosts, A, 11.0, first=10) == 16
+
+
+def test_the_time_between_tries_of_a_suspected_host_doubles_to_eight_seconds() -> None:
+    hosts = Hosts(16, 16)
+    waits = []
+    now = 0.0
+    for number in range(7):
+        hosts.started(A, 1)
+        hosts.failed(A, 1, now)
+        until = hosts.state(A, now).until
+        assert until is not None, number
+        waits.append(until - now)
+        now = until
+    assert waits == [1, 2, 4, 8, 8, 8, 8]
+
+
+def test_one_outage_that_hits_sixteen_transfers_counts_once() -> None:
+    hosts = Hosts(16, 16)
+    fill(hosts, A)
+    for number in range(16):
+        hosts.failed(A, number, 50.0)
+    assert hosts.state(A, 50.0).trust is Trust.SUSPECTED
+    assert hosts.may_start(A, 51.0)
+
+
+def test_an_old_transfer_that_goes_on_does_not_keep_the_probe_away() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.started(A, 2)
+    hosts.failed(A, 1, 10.0)
+    assert hosts.may_start(A, 11.0)
+
+
+def test_a_failing_host_is_left_alone_for_a_minute_then_probed_by_one() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 5)
+    state = hosts.state(A, now)
+    assert state.trust is Trust.RESTING
+    assert state.until == now + 60
+    assert "5 failures in a row" in state.reason
+    assert not hosts.may_start(A, now + 59)
+    assert hosts.next_change(now) == now + 60
+    assert fill(hosts, A, now + 60, first=10) == 1
+
+
+def test_the_rest_doubles_to_half_an_hour() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 5)
+    rests = []
+    for _ in range(7):
+        until = hosts.state(A, now).until
+        assert until is not None
+        rests.append(until - now)
+        now = fail_in_a_row(hosts, 1, now=until)
+    assert rests == [60, 120, 240, 480, 960, 1800, 1800]
+
+
+def test_a_success_ends_the_rest_and_starts_the_count_anew() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 99)
+    now = fail_in_a_row(hosts, 5)
+    hosts.succeeded(A, 99)
+    assert hosts.may_start(A, now)
+    now = fail_in_a_row(hosts, 5, now=now)
+    assert hosts.state(A, now).until == now + 60
+
+
+def test_a_single_bad_file_does_not_close_its_host() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 9, files=1)
+    assert hosts.state(A, now).trust is Trust.SUSPECTED
+
+
+def test_a_stopped_transfer_gives_its_slot_back_and_tells_nothing() -> None:
+    hosts = Hosts(1, 1)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 0.0)
+    hosts.started(A, 2)
+    hosts.released(A, 2)
+    assert hosts.may_start(A, 1.0)
+    assert hosts.state(A, 1.0).trust is Trust.SUSPECTED
+
+
+def test_nothing_is_due_while_all_is_well() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    assert hosts.next_change(0.0) is None
+    assert hosts.state(A, 0.0).running == 1

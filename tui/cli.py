@@ -1,0 +1,226 @@
+"""The command line. Each command imports what it needs when it runs: a headless one never imports a screen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from core.errors import ExitCode, FailureKind, MirrorError
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+filesets_argument = click.argument("filesets", metavar="FILESET...", nargs=-1, required=True)
+
+
+def _json_option(command: FunctionT) -> FunctionT:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(command)
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option("--once", is_flag=True, help="Bring everything up to date, then end; for cron.")
+@click.option("--mirror", help="With --once: only this mirror.")
+@click.option("--product", metavar="GLOB", help="With --once: only products that match.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: print one JSON object.")
+@click.option("--quiet", is_flag=True, help="With --once: print nothing but warnings and errors.")
+@click.option("--dry-run", is_flag=True, help="With --once: list what would be fetched, and fetch nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.version_option(package_name="mirrortui", prog_name="mirrortui")
+@click.pass_context
+def cli(
+    context: click.Context,
+    config_file: Path | None,
+    once: bool,
+    mirror: str | None,
+    product: str | None,
+    as_json: bool,
+    quiet: bool,
+    dry_run: bool,
+    verbose: bool,
+) -> None:
+    """The control room of a scientific data mirror.
+
+    Without a command: the dashboard. For scripts: --once, and the commands below.
+    """
+    context.obj = config_file
+    chosen = {"--mirror": mirror, "--product": product, "--json": as_json, "--quiet": quiet, "--dry-run": dry_run}
+    if context.invoked_subcommand is not None or not once:
+        misplaced = [name for name, value in chosen.items() if value] + (["--once"] if once else [])
+        if misplaced:
+            raise click.UsageError(f"{misplaced[0]} goes with --once, before or without a command")
+        if context.invoked_subcommand is None:
+            raise click.UsageError("the dashboard is not there yet; use --once, run, status or failures (see --help)")
+        return
+    from tui.headless import work
+
+    options = work.Options(mirror=mirror, product=product, as_json=as_json, quiet=quiet, verbose=verbose)
+    runner = work.dry_run if dry_run else work.once
+    context.exit(runner(config_file, options))
+
+
+@cli.command()
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.pass_context
+def run(context: click.Context, verbose: bool) -> None:
+    """Run the engine without a screen, until it is told to stop."""
+    from tui.headless import work
+
+    context.exit(work.serve(context.obj, verbose=verbose))
+
+
+@cli.command()
+@_json_option
+@click.pass_context
+def status(context: click.Context, as_json: bool) -> None:
+    """Show where every product stands; also while an engine runs elsewhere."""
+    from tui.headless import watch
+
+    context.exit(watch.status(context.obj, as_json=as_json))
+
+
+@cli.command()
+@_json_option
+@click.pass_context
+def failures(context: click.Context, as_json: bool) -> None:
+    """Show what failed or is in quarantine: what, where, why, how often, when next."""
+    from tui.headless import watch
+
+    context.exit(watch.failures(context.obj, as_json=as_json))
+
+
+@cli.command()
+@click.argument("filesets", metavar="[FILESET]...", nargs=-1)
+@click.option("--product", metavar="GLOB", help="Of products that match.")
+@click.option("--kind", type=click.Choice([str(kind) for kind in FailureKind]), help="What failed in this way.")
+@click.option("--all", "everything", is_flag=True, help="Everything that failed.")
+@click.pass_context
+def retry(
+    context: click.Context, filesets: tuple[str, ...], product: str | None, kind: str | None, everything: bool
+) -> None:
+    """Try again at once what failed or is in quarantine."""
+    if not (filesets or product or kind or everything):
+        raise click.UsageError("say what to retry: FILESET..., --product, --kind, or --all")
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "retry", filesets=filesets, product=product, of_kind=kind))
+
+
+@cli.command()
+@filesets_argument
+@click.pass_context
+def hold(context: click.Context, filesets: tuple[str, ...]) -> None:
+    """Stop filesets until they are released."""
+    _on_filesets(context, "hold", filesets)
+
+
+@cli.command()
+@filesets_argument
+@click.pass_context
+def release(context: click.Context, filesets: tuple[str, ...]) -> None:
+    """Let held filesets go on."""
+    _on_filesets(context, "release", filesets)
+
+
+@cli.command()
+@filesets_argument
+@click.pass_context
+def cancel(context: click.Context, filesets: tuple[str, ...]) -> None:
+    """Give filesets up; what was fetched of them is dropped."""
+    _on_filesets(context, "cancel", filesets)
+
+
+@cli.command()
+@filesets_argument
+@click.pass_context
+def requeue(context: click.Context, filesets: tuple[str, ...]) -> None:
+    """Want cancelled filesets after all."""
+    _on_filesets(context, "requeue", filesets)
+
+
+def _on_filesets(context: click.Context, kind: str, filesets: tuple[str, ...]) -> None:
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, kind, filesets=filesets))
+
+
+@cli.command()
+@click.option("--mirror", help="Only this mirror.")
+@click.option("--product", metavar="GLOB", help="Only products that match.")
+@click.pass_context
+def pause(context: click.Context, mirror: str | None, product: str | None) -> None:
+    """Begin nothing new, and stop what is under way, until resumed."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "pause", mirror=mirror, product=product))
+
+
+@cli.command()
+@click.option("--mirror", help="Only this mirror.")
+@click.option("--product", metavar="GLOB", help="Only products that match.")
+@click.pass_context
+def resume(context: click.Context, mirror: str | None, product: str | None) -> None:
+    """Go on after a pause, or after a stop for a reason that has been mended."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "resume", mirror=mirror, product=product))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), default=Path("mirrortui.toml"))
+@click.pass_context
+def init(context: click.Context, file: Path) -> None:
+    """Write a commented configuration; never over an existing file."""
+    from tui.headless import prepare
+
+    context.exit(prepare.init(context.obj or file))
+
+
+@cli.command()
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Validate the configuration, try each source, and say what would be mirrored."""
+    from tui.headless import prepare
+
+    context.exit(prepare.check(context.obj))
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Mirror what is there, then end.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to mirror to (default: a temporary folder).")
+@click.pass_context
+def demo(context: click.Context, once: bool, folder: Path | None) -> None:
+    """Serve an embedded Data Store with synthetic data that keeps growing, and mirror it."""
+    from tui.headless import demonstrate
+
+    context.exit(demonstrate.run(once=once, folder=folder))
+
+
+def main() -> None:
+    """Run the command line; every error that an operator can act on is one clear message and an exit code."""
+    try:
+        cli.main(prog_name="mirrortui", standalone_mode=True)
+    except MirrorError as error:
+        click.echo(f"mirrortui: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(ExitCode.OK)
+    except Exception as error:
+        _report_internal(error)
+        sys.exit(ExitCode.INTERNAL)
+
+
+def _report_internal(error: Exception) -> None:
+    import logging
+
+    from core.text import display
+
+    logging.getLogger("mirrortui").error("internal error", exc_info=error)
+    click.echo(
+        f"mirrortui: internal error: {type(error).__name__}: {display(error)}; the log has the details, "
+        "the state is intact, and the next run goes on from it",
+        err=True,
+    )

@@ -1,0 +1,77 @@
+"""One live line on the terminal: files, bytes, speed, and how long it will take."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TextIO
+
+from core.engine.scheduler import Totals
+from core.units import format_bytes, format_duration, format_rate
+
+SECONDS = 0.5
+WINDOW = 20
+"""Samples over which the speed is taken."""
+CLEAR = "\r\x1b[2K"
+
+
+class ProgressLine:
+    """Draws `totals` against what is left; keeps out of the way of log lines."""
+
+    def __init__(self, totals: Callable[[], Totals | None], stream: TextIO | None = None):
+        self._totals = totals
+        self._stream = stream or sys.stderr
+        self._samples: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+
+    async def run(self) -> None:
+        """Draw until cancelled, then leave a clean line."""
+        try:
+            while True:
+                await asyncio.sleep(SECONDS)
+                self._draw()
+        finally:
+            self._write(CLEAR)
+
+    def _draw(self) -> None:
+        done = self._totals()
+        if done is None:
+            return
+        self._samples.append((time.monotonic(), done.bytes))
+        (since, before), (now, bytes_) = self._samples[0], self._samples[-1]
+        rate = (bytes_ - before) / (now - since) if now > since else 0.0
+        eta = format_duration(done.bytes_left / rate) if rate > 0 and done.bytes_left else "-"
+        line = (
+            f"{done.files:,} files, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
+            f"{done.files_left:,} files, {format_bytes(done.bytes_left)} to go, eta {eta}"
+        )
+        self._write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            return
+
+
+class ClearsLine(logging.Filter):
+    """Clears the live line before a log line is written over it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - given by logging
+        """Let every record pass."""
+        try:
+            sys.stderr.write(CLEAR)
+        except OSError:
+            return True
+        return True
+
+
+def terminal_can_draw() -> bool:
+    """Tell whether stderr is a terminal that can redraw a line."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"

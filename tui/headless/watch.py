@@ -1,0 +1,136 @@
+"""`status` and `failures`: reading the state, also while an engine runs elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from core import report
+from core.config import Config
+from core.engine.lease import held, holder
+from core.errors import ExitCode
+from core.report import Report
+from core.store.database import Database
+from core.store.queries import MirrorStatus, ProductStatus
+from core.text import display
+from core.units import format_bytes, format_duration, format_time
+from tui.headless import settings
+
+
+def status(config_file: Path | None, *, as_json: bool) -> ExitCode:
+    """Print where every product stands."""
+    config = settings.load(config_file, with_secrets=False)
+    found = asyncio.run(_read(config))
+    if as_json:
+        engine = {"running": held(config.engine.state), "holder": _holder(config)}
+        click.echo(json.dumps({"engine": engine, "mirrors": report.mirrors_json(found)}))
+        return ExitCode.OK
+    running = _holder(config)
+    click.echo(f"engine: {running or 'not running'}")
+    for mirror in found.mirrors:
+        _print_mirror(mirror)
+    if not found.mirrors:
+        click.echo(f"{config.engine.state}: no state yet; `mirrortui --once` or `mirrortui run` begins to mirror")
+    if found.failures:
+        click.echo(f"\n{len(found.failures)} failures; `mirrortui failures` lists them")
+    return ExitCode.OK
+
+
+def failures(config_file: Path | None, *, as_json: bool) -> ExitCode:
+    """Print what failed or is in quarantine."""
+    config = settings.load(config_file, with_secrets=False)
+    found = asyncio.run(_read(config))
+    if as_json:
+        click.echo(json.dumps({"failures": report.failures_json(found)}))
+        return ExitCode.OK
+    for line in failure_lines(found):
+        click.echo(line)
+    if not found.failures:
+        click.echo("nothing failed")
+    return ExitCode.OK
+
+
+def failure_lines(found: Report) -> Iterable[str]:
+    """Yield each failure in two lines: what and where, then why and what comes next."""
+    for one in found.failures:
+        place = "/".join(display(part) for part in (one.mirror, one.product, one.fileset, one.file) if part)
+        tries = f"{one.attempts} tries" if one.attempts != 1 else "1 try"
+        if one.next_try is not None:
+            then = f"next try {format_time(one.next_try)}"
+        else:
+            then = "set aside; `mirrortui retry` tries again" if one.quarantined else "is tried again"
+        yield f"{one.kind:<15} {place}"
+        yield f"{'':<15} {display(one.detail)} ({tries}, {then})"
+
+
+async def _read(config: Config) -> Report:
+    if not config.engine.state.exists():
+        return Report((), ())
+    async with await Database.open_reader(config.engine.state) as db:
+        return await report.gather(db, time.time())
+
+
+def _holder(config: Config) -> str | None:
+    state = config.engine.state
+    return holder(state.with_name(state.name + ".lock")) if held(state) else None
+
+
+def _print_mirror(mirror: MirrorStatus) -> None:
+    polled = format_time(mirror.polled_at) if mirror.polled_at else "never"
+    click.echo(f"\n{mirror.name}  {display(mirror.url)} -> {display(mirror.destination)}  polled {polled}")
+    for problem in (mirror.paused and f"paused {mirror.paused}", mirror.stopped and f"stopped: {mirror.stopped}"):
+        if problem:
+            click.echo(f"  ! {display(problem)}")
+    if mirror.error:
+        click.echo(f"  ! not listed: {display(mirror.error)}")
+    rows = [_row(product) for product in mirror.products if product.selected]
+    _print_table(("product", "state", "lag", "published", "queued", "failed", "aside", "backlog", "polled"), rows)
+    others = [display(product.name) for product in mirror.products if not product.selected]
+    if others:
+        click.echo(f"  available, not mirrored: {', '.join(others)}")
+    for product in mirror.products:
+        if product.selected and (product.error or product.alarm):
+            click.echo(f"  ! {display(product.name)}: {display(product.error or product.alarm)}")
+
+
+def state_word(product: ProductStatus) -> str:
+    """Return the state of a product in one word."""
+    if product.paused:
+        return "paused"
+    if product.error or product.alarm:
+        return "unlisted" if product.error else "alarm"
+    if product.polled_at is None:
+        return "unpolled"
+    if product.counts["quarantined"]:
+        return "blocked"
+    if product.counts["failed"]:
+        return "failing"
+    return "lagging" if product.backlog_filesets else "current"
+
+
+def _row(product: ProductStatus) -> tuple[str, ...]:
+    counts = product.counts
+    aside = counts["quarantined"] + counts["held"] + counts["cancelled"]
+    backlog = f"{product.backlog_files} files, {format_bytes(product.backlog_bytes)}" if product.backlog_files else "-"
+    return (
+        display(product.name),
+        state_word(product),
+        "?" if product.lag is None else format_duration(product.lag) if product.lag else "-",
+        str(counts["published"]),
+        str(counts["queued"]),
+        str(counts["failed"]),
+        str(aside),
+        backlog,
+        format_time(product.polled_at) if product.polled_at else "never",
+    )
+
+
+def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        click.echo("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
