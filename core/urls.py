@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 MAX_REDIRECTS = 5
@@ -15,6 +16,7 @@ class RedirectRefused(Exception):
     """A server sent us to a place that we must not follow it to."""
 
 
+@lru_cache(maxsize=4096)
 def quote_segment(name: str) -> str:
     """Quote one foreign name as one segment of a URL's path, or as its query."""
     return quote(name.encode("utf-8", "surrogateescape"), safe="-_.~:+,=@!$()*;")

@@ -95,7 +95,9 @@ class Engine:
         started = context.now()
         clock = asyncio.get_running_loop().time
         begun = clock()
-        executor = LocalExecutor(CurlTransport(), self._config.engine.durability is Durability.FULL)
+        executor = LocalExecutor(
+            CurlTransport(self._config.engine.transfers), self._config.engine.durability is Durability.FULL
+        )
         try:
             if not self._plan:
                 await recover(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from core.engine.context import Context, MirrorRun
 from core.errors import Answer, FailureKind, SourceError
@@ -15,9 +15,11 @@ from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
 from core.transfer.retry import next_step
 
-AT_ONCE = 8
+AT_ONCE = 16
 """Indexes of one mirror that are read at the same time."""
 GROUP = 64
+WINDOW = 1000
+"""File rows that are stored together."""
 MAX_REJECTIONS = 1000
 """Refused rows of one index that are kept in the state."""
 
@@ -83,22 +85,18 @@ class Indexer:
             await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
             self.wake.set()
             return
-        await journal.write(lambda db: filesets.begin_index(db, row.id))
-        rejected: list[Rejection] = []
-        count = 0
+        reading = _Reading(row.id)
         for batch in listing.batches():
-            found = [one for one in batch if isinstance(one, ListedFile)]
-            rejected += [one for one in batch if isinstance(one, Rejection)][: MAX_REJECTIONS - len(rejected)]
-            if count + len(found) > MAX_FILES:
-                raise SourceError(FailureKind.MALFORMED, f"the index lists more than {MAX_FILES} files")
-            start = count
-            await journal.write(lambda db: filesets.add_files(db, row.id, start, found))  # noqa: B023
-            count += len(found)
-        if rejected and not count:
-            raise SourceError(FailureKind.REJECTED, f"every row of its index was refused; {rejected[0].reason}")
-        refused = [one for one in rejected if one.name not in listing.conflicts]
+            reading.take(batch)
+            if len(reading.files) >= WINDOW:
+                await journal.write(reading.store)
+        if reading.rejected and not (reading.count or reading.files):
+            reason = reading.rejected[0].reason
+            raise SourceError(FailureKind.REJECTED, f"every row of its index was refused; {reason}")
 
         async def complete(db: Database) -> None:
+            await reading.store(db)
+            refused = [one for one in reading.rejected if one.name not in listing.conflicts]
             await filesets.index_read(db, row, listing.sha256, refused, listing.conflicts, now)
 
         await journal.write(complete)
@@ -117,3 +115,29 @@ class Indexer:
         await self._context.tell(
             "warning", f"its index: {error.detail}", mirror=mirror.config.name, product=product, fileset=row.name
         )
+
+
+class _Reading:
+    """The rows of one index on their way into the state, in windows."""
+
+    def __init__(self, fileset: int):
+        self.files: list[ListedFile] = []
+        self.rejected: list[Rejection] = []
+        self.count = 0
+        self._fileset = fileset
+
+    def take(self, batch: Sequence[ListedFile | Rejection]) -> None:
+        """Add a batch. Raises SourceError for more files than a fileset can have."""
+        rejected = [one for one in batch if isinstance(one, Rejection)]
+        self.files += [one for one in batch if isinstance(one, ListedFile)]
+        self.rejected += rejected[: MAX_REJECTIONS - len(self.rejected)]
+        if self.count + len(self.files) > MAX_FILES:
+            raise SourceError(FailureKind.MALFORMED, f"the index lists more than {MAX_FILES} files")
+
+    async def store(self, db: Database) -> None:
+        """Store the rows in hand."""
+        if not self.count:
+            await filesets.begin_index(db, self._fileset)
+        start, self.count = self.count, self.count + len(self.files)
+        files, self.files = self.files, []
+        await filesets.add_files(db, self._fileset, start, files)

@@ -21,8 +21,20 @@ from core.transfer.hosts import Hosts
 
 TICK_SECONDS = 0.2
 DUE_SECONDS = 1.0
+AHEAD = 96
 DISK_AGAIN_SECONDS = 10.0
 DENIED_AGAIN_SECONDS = 900.0
+
+
+def queued_ahead(context: Context) -> int:
+    """Return how many small files the executor is given beyond those that it may fetch at once.
+
+    So a slot that becomes free is taken up without asking the scheduler, which would cost more than the file itself.
+    Where hosts compete for slots, or one may not have them all, the scheduler has to be asked.
+    """
+    engine = context.config.engine
+    hosts = {mirror.host for mirror in context.mirrors.values()}
+    return AHEAD if len(hosts) == 1 and engine.transfers_per_host >= engine.transfers else 0
 
 
 class Part(Protocol):
@@ -39,9 +51,10 @@ class Parts:
         engine = context.config.engine
         self._plan = plan
         self._context = context
-        hosts = Hosts(engine.transfers, engine.transfers_per_host)
-        self.publisher = Publisher(context, self.recorded)
-        self.scheduler = Scheduler(context, executor, hosts, self.publisher.add)
+        ahead = queued_ahead(context)
+        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead)
+        self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
+        self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
         self.admission = Admission(context, self.scheduler, self.publisher.holds)
         self.indexer = Indexer(context, self.admission.queued)
         self.control = Control(context, self.scheduler, self.admission, self._commanded)

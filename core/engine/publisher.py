@@ -19,6 +19,8 @@ from core.text import display
 log = logging.getLogger(__name__)
 
 GROUP = 64
+GATHER_SECONDS = 0.25
+GATHER_STEPS = 10
 INDEX_SECONDS = 5.0
 """The published index of a product may be so much older than what is published."""
 INDEX_WINDOW = 1000
@@ -28,11 +30,13 @@ class Publisher:
     """Takes filesets whose files are all in place, and makes them visible.
 
     `recorded` returns when all that is known about files is in the state: only then may a fileset count as complete.
+    `more` tells whether others may be complete soon.
     """
 
-    def __init__(self, context: Context, recorded: Callable[[], Awaitable[None]]):
+    def __init__(self, context: Context, recorded: Callable[[], Awaitable[None]], more: Callable[[], bool]):
         self._context = context
         self._recorded = recorded
+        self._more = more
         self._waiting: list[Run] = []
         self._held: set[int] = set()
         self._wake = asyncio.Event()
@@ -61,6 +65,7 @@ class Publisher:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
+                await self._gather()
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
                 self._working = True
                 try:
@@ -71,6 +76,13 @@ class Publisher:
                     self._held.difference_update(run.row.id for run in group)
             if asyncio.get_running_loop().time() - self._indexed > INDEX_SECONDS:
                 await self.write_indexes()
+
+    async def _gather(self) -> None:
+        """Wait a moment for company: each group costs a flush of the disk, which holds up everybody's writing."""
+        for _ in range(GATHER_STEPS):
+            if len(self._waiting) >= GROUP or not self._more():
+                return
+            await asyncio.sleep(GATHER_SECONDS / GATHER_STEPS)
 
     async def _publish(self, mirror: MirrorRun, runs: Sequence[Run]) -> None:
         await self._recorded()

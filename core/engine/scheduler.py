@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 SOON_SECONDS = 30.0
 """A try that is due within this time is waited for in memory; ``--once`` leaves later ones to the next run."""
+SMALL = 1 << 20
+"""Files up to this size are given to the executor ahead of time; larger ones would keep others from their turn."""
 
 
 @dataclass(slots=True)
@@ -47,10 +49,15 @@ class Totals:
 
 
 class Scheduler:
-    """Gives files to the executor, fairly, within the limits; `complete` takes filesets whose files are in place."""
+    """Gives files to the executor, fairly: as many as there are slots, and of small ones some `ahead`.
 
-    def __init__(self, context: Context, executor: Executor, hosts: Hosts, complete: Callable[[Run], None]):
+    `complete` takes filesets whose files are all in place.
+    """
+
+    def __init__(self, context: Context, executor: Executor, hosts: Hosts, ahead: int, complete: Callable[[Run], None]):
         self._context = context
+        self._slots = context.config.engine.transfers
+        self._ahead = ahead
         self._executor = executor
         self._hosts = hosts
         self._complete = complete
@@ -107,15 +114,20 @@ class Scheduler:
         for host, waiting in self._waiting_by_host().items():
             self._hosts.wants(host, waiting)
         works: list[Work] = []
-        while len(self._flights) < self._context.config.engine.transfers and not self._context.aborting.is_set():
-            run = self._lanes.next(lambda one: one.mirror.working and self._hosts.may_start(one.mirror.host, now))
+        while len(self._flights) < self._slots + self._ahead and not self._context.aborting.is_set():
+            run = self._lanes.next(lambda one: self._may_start(one, now))
             if run is None:
                 break
             works.append(self._launch(run, run.pending.popleft()))
         if works:
             self._executor.submit(works)
-        if self.pending < self._context.config.engine.transfers * 8:
+        if self.pending < (self._slots + self._ahead) * 4:
             self.hungry.set()
+
+    def _may_start(self, run: Run, now: float) -> bool:
+        if len(self._flights) >= self._slots and run.pending[0].size > SMALL:
+            return False
+        return run.mirror.working and self._hosts.may_start(run.mirror.host, now)
 
     def _waiting_by_host(self) -> dict[str, int]:
         waiting = {mirror.host: 0 for mirror in self._context.mirrors.values()}

@@ -77,7 +77,13 @@ class Database:
     async def _prepare_writer(self) -> None:
         version = await self._check_identity()
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "temp_store = FILE"):
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "temp_store = FILE",
+                "wal_autocheckpoint = 4000",
+            ):
                 await self.run(f"PRAGMA {pragma}")
             async with self.transaction():
                 for migration in MIGRATIONS[version:]:

@@ -12,6 +12,8 @@ T = TypeVar("T")
 Operation = Callable[[Database], Awaitable[T]]
 
 MAX_GROUP = 256
+GATHER_SECONDS = 0.02
+"""How long the first operation waits for company: a flush to disk costs more."""
 
 
 class Journal:
@@ -21,6 +23,7 @@ class Journal:
         self.db = db
         self._waiting: list[tuple[Operation[Any], asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -36,6 +39,7 @@ class Journal:
 
     async def close(self) -> None:
         """Write what is still waiting, and stop."""
+        self._closing = True
         if self._task is None:
             return
         while self._waiting and not self._task.done():
@@ -48,6 +52,8 @@ class Journal:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if not self._closing:
+                await asyncio.sleep(GATHER_SECONDS)
             while self._waiting:
                 group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 await asyncio.shield(self._commit(group))

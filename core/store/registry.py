@@ -42,6 +42,11 @@ async def list_products(
             if isinstance(row, ListedProduct)
         ],
     )
+    # a source that says "nothing here" of a product that had something is asked for the whole list
+    await db.run_many(
+        "UPDATE products SET full_list_due = 1 WHERE mirror_id = ? AND name = ? AND cursor IS NOT NULL",
+        [(mirror, row.name) for row in batch if isinstance(row, ListedProduct) and row.most_recent is None],
+    )
     await db.run_many(
         """INSERT INTO rejections (mirror_id, line, name, reason, seen_at) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",

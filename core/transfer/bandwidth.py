@@ -50,4 +50,4 @@ class Bucket:
     def _fill(self, now: float) -> None:
         elapsed = max(0.0, now - self._filled_at)
         self._level = min(self._level + elapsed * self._rate, self._rate * BURST_SECONDS)
-        self._filled_at = now
+        self._filled_at += elapsed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 from collections.abc import Callable
 from enum import Enum
@@ -19,8 +18,6 @@ from core.transfer.response import REDIRECTS, Failure, Head, break_words, curl_f
 from core.transfer.sink import Sink
 from core.transfer.writers import Writers
 from core.urls import RedirectRefused, follow, is_private
-
-log = logging.getLogger(__name__)
 
 ABORT = 0
 """What the body's callback returns to make curl end the request."""
@@ -67,10 +64,14 @@ class Fetch:
         self._stopped = False
         self._ending = False
         self._cleaned = False
+        self._begun = False
         self._begin_request(0)
-        if job.validator is not None and 0 < job.offset <= job.size:
-            self.validator = job.validator
-            self.sink.prepare(job.offset)
+
+    def _begin(self) -> None:
+        self._begun = True
+        if self.job.validator is not None and 0 < self.job.offset <= self.job.size:
+            self.validator = self.job.validator
+            self.sink.prepare(self.job.offset)
 
     def _begin_request(self, offset: int) -> None:
         self._offset = self.received = offset
@@ -86,16 +87,17 @@ class Fetch:
 
     def next(self) -> Next:
         """Return what to do now that no request runs."""
+        if not self._begun:
+            self._begin()
+        if not self._ending and self.sink.idle and (self._stopped or self.sink.error is not None):
+            self._end()
         if not self.sink.idle:
             return Next.WAIT
         if not self._ending:
-            if not self._stopped:
-                self._begin_request(self.sink.written)
-                return Next.REQUEST
-            self._end()
-            return self.next()
+            self._begin_request(self.sink.written)
+            return Next.REQUEST
         self._judge_file()
-        if self._failure is None or not self._deserves_clean_fetch():
+        if not self._deserves_clean_fetch():
             return Next.END
         self._from_zero()
         return self.next()
@@ -109,21 +111,16 @@ class Fetch:
         """Give up: what came is kept. A file whose body is already whole is completed all the same."""
         self._stopped = self.sink.stopped = True
 
-    def fail(self, failure: Failure) -> None:
-        """Give up with this reason."""
-        self._failure = failure
-        self._end()
-
     def answered(self, code: int, message: str, easy: Any) -> None:
         """The request has ended with curl's `code` and `message`."""
-        if self._head is None and (code == pycurl.E_OK or self._lines[-1:] == [b"\r\n"]):
+        if self._head is None and (code == pycurl.E_OK or self._lines[-1:] in ([b"\r\n"], [b"\n"])):
             self._read_head()
         if self._bug is not None:
-            self.fail(Failure(FailureKind.TRANSIENT, f"internal error: {self._bug!r}"))
-        elif self.sink.error is not None:
+            raise self._bug
+        if self.sink.error is not None:
             self._end()
         elif self._head is None:
-            self.fail(_no_answer(code, message, easy))
+            self._fail(_no_answer(code, message, easy))
         elif self._useful:
             self._judge_body(self._head, code)
         elif self._head.status in REDIRECTS and "location" in self._head.fields:
@@ -146,7 +143,7 @@ class Fetch:
             resumed=self._offset > 0 and (self._useful or self._whole),
             fetched=self._fetched,
             retry_after=None if failure is None else failure.retry_after,
-            stopped=self._stopped and not self._whole,
+            stopped=self._stopped and failure is None and not self._whole,
         )
 
     # The answer.
@@ -155,8 +152,7 @@ class Fetch:
         """Take a piece of the body, as curl's write callback."""
         try:
             return self._take(chunk)
-        except Exception as bug:
-            log.exception("a chunk of file %s could not be handled", display(self.job.name))
+        except Exception as bug:  # curl would swallow it; `answered` raises it again
             self._bug = bug
             return ABORT
 
@@ -201,16 +197,16 @@ class Fetch:
     def _judge_body(self, head: Head, code: int) -> None:
         size = self.job.size
         if self._announced_too_long() or self.received > size:
-            self.fail(Failure(FailureKind.INTEGRITY, f"longer than the {size} bytes listed{_encoding_words(head)}"))
+            self._fail(Failure(FailureKind.INTEGRITY, f"longer than the {size} bytes listed{_encoding_words(head)}"))
         elif (code == pycurl.E_OK and (head.framed or self.received == size)) or self._proven_by_digest():
             self._finish()
         elif code == pycurl.E_OPERATION_TIMEDOUT:
             access = self.job.access
             words = f"stalled: less than {access.min_rate} B/s for {access.stall_seconds:g} s"
-            self.fail(Failure(FailureKind.TRANSIENT, f"{words} {break_words(self.received, size)}"))
+            self._fail(Failure(FailureKind.TRANSIENT, f"{words} {break_words(self.received, size)}"))
         else:
             words = f"the connection broke {break_words(self.received, size)}"
-            self.fail(Failure(FailureKind.TRANSIENT, words))
+            self._fail(Failure(FailureKind.TRANSIENT, words))
 
     def _proven_by_digest(self) -> bool:
         """Tell whether the body, though not ended well, has all its bytes and a digest to prove them."""
@@ -222,14 +218,14 @@ class Fetch:
         elif head.status in {206, 416} and self._offset and not self._cleaned:
             self._from_zero()
         else:
-            self.fail(status_failure(head))
+            self._fail(status_failure(head))
 
     def _redirect(self, location: str, easy: Any) -> None:
         self._hops += 1
         try:
             self._url = follow(self._url, location, self._hops)
         except RedirectRefused as error:
-            self.fail(Failure(FailureKind.UNSAFE, str(error)))
+            self._fail(Failure(FailureKind.UNSAFE, str(error)))
         else:
             address = easy.getinfo(pycurl.PRIMARY_IP)
             self._public_only = self._public_only or (bool(address) and not is_private(address))
@@ -264,6 +260,10 @@ class Fetch:
         self._whole = self._ending = True
         self.sink.finish()
 
+    def _fail(self, failure: Failure) -> None:
+        self._failure = failure
+        self._end()
+
     def _end(self) -> None:
         self._ending = True
         wrong = self._failure is not None and self._failure.kind is FailureKind.INTEGRITY
@@ -289,11 +289,13 @@ class Fetch:
 def _no_answer(code: int, message: str, easy: Any) -> Failure:
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         return Failure(FailureKind.UNSAFE, "redirect from a public host to a private address refused")
-    connected = easy.getinfo(pycurl.PRETRANSFER_TIME) > 0
-    return curl_failure(code, message, easy.getinfo(pycurl.OS_ERRNO), connected)
+    asked = easy.getinfo(pycurl.REQUEST_SIZE) > 0
+    return curl_failure(code, message, easy.getinfo(pycurl.OS_ERRNO), asked)
 
 
-def _disk_failure(error: OSError) -> Failure:
+def _disk_failure(error: Exception) -> Failure:
+    if not isinstance(error, OSError):
+        raise error
     words = (os.strerror(error.errno) if error.errno else str(error)).lower()
     if error.errno in NOT_A_FILE:
         return Failure(FailureKind.UNSAFE, f"the file cannot have this name: {words}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ FOR_ALL = {
 }
 
 
+@cache
 def user_agent() -> str:
     """Return what requests call themselves: ``mirrortui/VERSION``."""
     try:

@@ -41,6 +41,8 @@ TLS_CODES = frozenset(
     }
 )
 BROKEN_CODES = frozenset({pycurl.E_PARTIAL_FILE, pycurl.E_RECV_ERROR, pycurl.E_SEND_ERROR, pycurl.E_GOT_NOTHING})
+CUT_OFF = ("SSL_ERROR_SYSCALL", "unexpected eof")
+"""What OpenSSL says when the other side has gone in the middle of a handshake."""
 NETWORK_ERRNOS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
 
 
@@ -93,7 +95,7 @@ class Head:
         if seconds is None:
             try:
                 seconds = parsedate_to_datetime(text).timestamp() - time.time()
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
         return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
@@ -108,14 +110,13 @@ def parse_head(lines: Iterable[bytes]) -> Head:
     """Return the last head of `lines`: what went before it were interim answers (1xx) or a proxy's."""
     status = 0
     fields: dict[str, str] = {}
-    for line in lines:
-        if line[:5] == b"HTTP/":
-            status = _number(line[9:12].decode("latin-1")) or 0
+    for line in b"".join(lines).decode("utf-8", "surrogateescape").split("\n"):
+        if line.startswith("HTTP/"):
+            status = _number(line[9:12]) or 0
             fields = {}
-            continue
-        name, colon, text = line.decode("utf-8", "surrogateescape").partition(":")
-        if colon:
-            fields[name.strip().lower()] = text.strip()
+        elif ":" in line:
+            name, _, text = line.partition(":")
+            fields[name.lower()] = text.strip()
     return Head(status, fields)
 
 
@@ -131,17 +132,17 @@ def status_failure(head: Head) -> Failure:
     return Failure(FailureKind.TRANSIENT, f"{words}, which is no answer to a plain request")
 
 
-def curl_failure(code: int, message: str, os_error: int, connected: bool) -> Failure:
+def curl_failure(code: int, message: str, os_error: int, asked: bool) -> Failure:
     """Return what curl's error `code` means, where nothing is known of a body.
 
-    `message` is curl's own text, `os_error` the last errno of its socket; `connected` tells whether a
-    connection, TLS included, was made.
+    `message` is curl's own text, `os_error` the last errno of its socket; `asked` tells whether the
+    request was sent, so that a connection, TLS included, was made.
     """
     if code in TLS_CODES and not _network_broke(os_error, message):
         return Failure(FailureKind.TLS, display(f"TLS: {message}"))
-    if code in {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}:
+    if code in {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL} and not asked:
         return Failure(FailureKind.UNSAFE, "the URL cannot be used: curl refuses to read it")
-    return Failure(FailureKind.TRANSIENT, display(_network_words(code, message, os_error, connected)))
+    return Failure(FailureKind.TRANSIENT, display(_network_words(code, message, os_error, asked)))
 
 
 def break_words(received: int, size: int) -> str:
@@ -149,7 +150,7 @@ def break_words(received: int, size: int) -> str:
     return f"after {format_bytes(received)} of {format_bytes(size)}"
 
 
-def _network_words(code: int, message: str, os_error: int, connected: bool) -> str:
+def _network_words(code: int, message: str, os_error: int, asked: bool) -> str:
     if code == pycurl.E_COULDNT_RESOLVE_HOST:
         return "host name not found"
     if code == pycurl.E_COULDNT_RESOLVE_PROXY:
@@ -157,7 +158,7 @@ def _network_words(code: int, message: str, os_error: int, connected: bool) -> s
     if code == pycurl.E_COULDNT_CONNECT:
         return os.strerror(os_error).lower() if os_error else "no connection could be made"
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        return "no answer in time" if connected else "no connection could be made in time"
+        return "no answer in time" if asked else "no connection could be made in time"
     if code in BROKEN_CODES or code in TLS_CODES:
         return "the connection broke before an answer came"
     return f"no usable answer: {message}" if message else f"no usable answer (curl error {code})"
@@ -165,7 +166,7 @@ def _network_words(code: int, message: str, os_error: int, connected: bool) -> s
 
 def _network_broke(os_error: int, message: str) -> bool:
     """Tell a handshake that was cut off (the network's fault) from one that was refused (TLS)."""
-    return os_error in NETWORK_ERRNOS or "SSL_ERROR_SYSCALL" in message
+    return os_error in NETWORK_ERRNOS or any(words in message for words in CUT_OFF)
 
 
 def _number(text: str) -> int | None:

@@ -29,7 +29,7 @@ class Sink:
     A small file is gathered in memory and written by the calling thread in one go, which costs less than
     telling another thread. A large one, or one to be synced, is written by the writers; `done` is then called
     in one of their threads after every piece of work. What was begun by `prepare`, `finish`, `keep` or
-    `discard` has come to its end once the sink is `idle`. An OSError ends up in `error`, and stops all writing.
+    `discard` has come to its end once the sink is `idle`. An exception ends up in `error`, and stops all writing.
     """
 
     def __init__(self, job: Job, writers: Writers, done: Callable[[], None]):
@@ -43,7 +43,7 @@ class Sink:
         self.written = 0
         """Bytes of the file that are on disk, and in the digest."""
         self.digest: str | None = None
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self.stopped = False
 
     @property
@@ -69,11 +69,7 @@ class Sink:
 
         How many there were is in `written`: none if the file is not there, or is anything but a plain file of its own.
         """
-        try:
-            available = self._open_old()
-        except OSError:
-            available = 0
-        self._present = end = min(offset, available)
+        self._present = end = min(offset, self._open_old())
         for start in range(0, end, REHASH):
             self._do(partial(self._rehash, start, min(start + REHASH, end)))
 
@@ -100,6 +96,12 @@ class Sink:
         self._gather()
         self._do(self._remove)
 
+    def abandon(self, error: Exception) -> None:
+        """Touch nothing any more, because of `error`."""
+        self.error = error
+        self._gather()
+        self._do(self._close)
+
     def _gather(self) -> list[bytes]:
         chunks, self._chunks, self._gathered = self._chunks, [], 0
         return chunks
@@ -112,7 +114,7 @@ class Sink:
         def guarded() -> None:
             try:
                 work()
-            except OSError as error:
+            except Exception as error:  # it is judged, or raised again, in the network's thread
                 self.error = self.error or error
 
         if self._lane is None:
@@ -123,7 +125,11 @@ class Sink:
     # What follows runs in one thread at a time, in the order in which it was put.
 
     def _open_old(self) -> int:
-        self._fd = os.open(self._job.name, OLD_FILE, dir_fd=self._job.directory)
+        """Open the file if it is there, and return its size; 0 if it is not ours to go on with."""
+        try:
+            self._fd = os.open(self._job.name, OLD_FILE, dir_fd=self._job.directory)
+        except OSError:
+            return 0
         found = os.fstat(self._fd)
         if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             return found.st_size
@@ -172,7 +178,8 @@ class Sink:
             self._remove()
             return
         self._put(data)
-        os.ftruncate(self._fd, self.written)
+        if self._present:
+            os.ftruncate(self._fd, self.written)
         if self._job.sync:
             os.fsync(self._fd)
         self._close()

@@ -22,6 +22,11 @@ def serve_recorded(replays: dict[str, str] | None = None) -> RecordedStore:
     return RecordedStore(replays or {})
 
 
+def serve_tree(tree: Path) -> RecordedStore:
+    """Return a plain static server of any published tree. Use it in a ``with`` block."""
+    return RecordedStore({}, tree)
+
+
 def recorded_response(name: str) -> tuple[bytes, bytes]:
     """Return head and body of a response as they go over the wire: a chunked body is in chunks."""
     head, _, body = (RECORDED / "responses" / f"{name}.http").read_bytes().partition(b"\r\n\r\n")
@@ -33,9 +38,10 @@ def recorded_response(name: str) -> tuple[bytes, bytes]:
 class RecordedStore(Server):
     """A static web server that ignores queries."""
 
-    def __init__(self, replays: dict[str, str]) -> None:
+    def __init__(self, replays: dict[str, str], tree: Path = TREE) -> None:
         super().__init__()
         self._replays = replays
+        self._tree = tree
 
     async def respond(self, request: Request, wire: Wire) -> None:
         """Replay, or serve the file of that path."""
@@ -45,11 +51,11 @@ class RecordedStore(Server):
                 request.status = int(head.split(b" ")[1])
                 await wire.raw(head if request.method == "HEAD" else head + body)
                 return
-        await wire.send(answer(request, _file(request)))
+        await wire.send(answer(request, _file(self._tree, request)))
 
 
-def _file(request: Request) -> Resource | None:
-    path = TREE.joinpath(*request.segments)
+def _file(tree: Path, request: Request) -> Resource | None:
+    path = tree.joinpath(*request.segments)
     if ".." in request.segments or not path.is_file():
         return None
     state = path.stat()

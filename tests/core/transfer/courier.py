@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +30,10 @@ def md5(data: bytes) -> str:
 class Courier:
     """Runs jobs on a transport, and waits for their outcomes."""
 
-    def __init__(self, target: Path):
+    def __init__(self, target: Path, transport: CurlTransport | None = None):
         self.target = target
         self.directory = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
-        self.transport = CurlTransport()
+        self.transport = transport or CurlTransport()
         self.outcomes: dict[int, Outcome] = {}
         self.loops: set[asyncio.AbstractEventLoop] = set()
         self._changed = asyncio.Event()
@@ -73,3 +77,22 @@ class Courier:
         self.loops.add(asyncio.get_running_loop())
         self.outcomes.update((outcome.id, outcome) for outcome in outcomes)
         self._changed.set()
+
+
+@contextmanager
+def one_answer(head: bytes, endless: bytes = b"") -> Iterator[str]:
+    """Yield the URL of a server that sends `head` to its one client, then `endless` until that one has had enough."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(head)
+                while endless:
+                    connection.sendall(endless)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/a.dat"
+        thread.join()
