@@ -73,6 +73,9 @@ def digest(directory: int, name: str) -> str:
 
 
 def remove(parent: int, name: str) -> None:
-    """Remove a tree, if it is there."""
+    """Remove a file, a link or a tree, if it is there."""
     with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(name, dir_fd=parent)
+        if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+            shutil.rmtree(name, dir_fd=parent)
+        else:
+            os.unlink(name, dir_fd=parent)

@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.destinations import below, linux
@@ -20,7 +20,7 @@ from core.destinations.base import Expected, Found, Place, Sealed
 from core.destinations.below import DIRECTORY, PRIVATE
 from core.errors import DiskError, LeaseHeld
 from core.model import Durability
-from core.names import unsafe_name
+from core.names import MAX_BYTES, unsafe_name
 from core.text import display
 
 INDEX = "index.txt"
@@ -44,22 +44,33 @@ class PosixDestination:
 
     def open(self) -> None:
         """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
-        with self._told("cannot be used"):
-            self.root.mkdir(parents=False, exist_ok=True)
-            self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._private = below.make(self._root, PRIVATE)
-            self._lock = os.open(
-                "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=self._private
-            )
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
-            areas = below.make(self._private, "staging")
+        try:
+            with self._told("cannot be used"):
+                self.root.mkdir(parents=False, exist_ok=True)
+                self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._private = below.make(self._root, PRIVATE)
+                self._take_lock()
+                self._open_staging()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_lock(self) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._lock = os.open("lock", flags, 0o600, dir_fd=self._private)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
+
+    def _open_staging(self) -> None:
+        areas = below.make(self._private, "staging")
+        try:
             for name in os.listdir(areas):
                 if name != self._owner:
                     below.remove(areas, name)
             self._staging = below.make(areas, self._owner)
+        finally:
             os.close(areas)
 
     def close(self) -> None:
@@ -100,18 +111,26 @@ class PosixDestination:
     @contextmanager
     def _final(self, place: Place) -> Iterator[int]:
         """Open the final directory of a fileset."""
-        for name in (place.product, place.fileset):
-            reason = unsafe_name(name)
-            if reason:
-                raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
+        self._check(place.product, place.fileset)
         with below.opened(self._root, place.product) as product, below.opened(product, place.fileset) as final:
             yield final
 
+    def _check(self, *names: str) -> None:
+        """Refuse names that could lead anywhere else."""
+        for name in names:
+            if reason := unsafe_name(name):
+                raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
+
     def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
-        """Verify what is in staging; adopt from the final place what is right there."""
+        """Verify what is in staging, where nothing else may stay; adopt from the final place what is right there."""
+        names = {one.name for one in expected}
+        self._check(*names)
         found = Found()
         told = self._told(f"{display(place.fileset)} cannot be inspected")
         with told, below.opened(self._staging, str(place.fileset_id)) as staging:
+            for entry in os.listdir(staging):
+                if entry not in names or below.regular_size(staging, entry) is None:
+                    below.remove(staging, entry)
             missing = [one for one in expected if not self._in_staging(staging, one, found)]
             self._adopt_published(place, staging, missing, found, whole=len(missing) == len(expected))
         return found
@@ -124,7 +143,9 @@ class PosixDestination:
             found.lost.append(one.id)
         if size is None:
             return False
-        if size == one.size and one.digest and below.digest(staging, one.name) == one.digest:
+        if _is_right(staging, one):
+            if self._durability is Durability.FULL:
+                below.sync(staging, one.name)
             found.adopted.append(one.id)
             return True
         if 0 < min(size, one.kept) < one.size:
@@ -165,6 +186,8 @@ class PosixDestination:
         if self._durability is not Durability.NONE:
             below.sync(self._private, "index-new")
         os.rename("index-new", INDEX, src_dir_fd=self._private, dst_dir_fd=directory)
+        if self._durability is not Durability.NONE:
+            os.fsync(directory)
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
         """Bring sealed filesets to disk. With durability ``full`` their files are there already."""
@@ -172,25 +195,29 @@ class PosixDestination:
             return
         with self._told("could not be flushed to disk"):
             staged = [one for one in sealed if not one.in_place]
-            names = {one: os.listdir(self._area(one)) for one in staged}
+            names = {one: self._to_flush(one) for one in staged}
             few = sum(len(files) for files in names.values()) <= SYNC_EACH
             if not few and linux.sync_file_system(self._staging):
                 return
             for one in staged:
                 with below.opened(self._staging, str(one.place.fileset_id)) as directory:
-                    for name in names[one] if self._durability is Durability.FILESET else [INDEX]:
+                    for name in names[one]:
                         below.sync(directory, name)
                     os.fsync(directory)
 
-    def _area(self, sealed: Sealed) -> Path:
-        return self.root / PRIVATE / "staging" / self._owner / str(sealed.place.fileset_id)
+    def _to_flush(self, sealed: Sealed) -> list[str]:
+        if self._durability is Durability.FULL:
+            return [INDEX]
+        with below.opened(self._staging, str(sealed.place.fileset_id)) as directory:
+            return os.listdir(directory)
 
     def publish(self, sealed: Sealed) -> None:
         """Rename the staging directory to the final place; an older revision there is swapped out, then dropped."""
-        if sealed.in_place:
-            self.drop(sealed.place.fileset_id)
-            return
         place, name = sealed.place, str(sealed.place.fileset_id)
+        self._check(place.product, place.fileset)
+        if sealed.in_place:
+            self.drop(place.fileset_id)
+            return
         with self._told(f"{display(place.fileset)} cannot be published"):
             product = below.make(self._root, place.product)
             try:
@@ -200,6 +227,7 @@ class PosixDestination:
                     if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                         raise
                     self._replace(name, product, place)
+                self._retire(place, product)
             finally:
                 os.close(product)
 
@@ -211,15 +239,18 @@ class PosixDestination:
                 "move it away, then retry"
             )
         if not linux.exchange(self._staging, name, product, place.fileset):
-            aside = f"{name}.old"
-            os.rename(place.fileset, aside, src_dir_fd=product, dst_dir_fd=self._staging)
+            os.rename(place.fileset, f"{name}.old", src_dir_fd=product, dst_dir_fd=self._staging)
             os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
-            name = aside
-        self._retire(name, product, place)
 
-    def _retire(self, name: str, product: int, place: Place) -> None:
+    def _retire(self, place: Place, product: int) -> None:
+        """Clear away an older revision that was swapped out, now or before a crash."""
+        for name in (str(place.fileset_id), f"{place.fileset_id}.old"):
+            with suppress(FileNotFoundError), below.opened(self._staging, name) as old:
+                self._keep_unlisted(name, old, product, place)
+
+    def _keep_unlisted(self, name: str, old: int, product: int, place: Place) -> None:
         """Drop what the new revision replaces; entries that it doesn't have are kept aside, for nobody listed them."""
-        with below.opened(self._staging, name) as old, below.opened(product, place.fileset) as new:
+        with below.opened(product, place.fileset) as new:
             for entry in {*os.listdir(new), INDEX}:
                 if below.regular_size(old, entry) is not None:
                     os.unlink(entry, dir_fd=old)
@@ -227,7 +258,7 @@ class PosixDestination:
             os.rmdir(name, dir_fd=self._staging)
         except OSError:
             replaced = below.make(self._private, "replaced")
-            kept = f"{place.fileset}.{time.time_ns()}"[-250:]
+            kept = os.fsencode(f"{place.fileset}.{time.time_ns()}")[-MAX_BYTES:].decode(errors="ignore")
             os.rename(name, kept, src_dir_fd=self._staging, dst_dir_fd=replaced)
             os.close(replaced)
 
@@ -243,12 +274,17 @@ class PosixDestination:
             os.fsync(self._root)
 
     def is_published(self, place: Place, inode: str) -> bool:
-        """Tell whether the directory that was about to appear did appear."""
-        try:
-            with self._told("cannot be examined", keep=FileNotFoundError), self._final(place) as final:
-                return _inode(final) == inode
-        except FileNotFoundError:
-            return False
+        """Tell whether the directory that was about to appear did appear; if so, clear away what it replaced."""
+        with self._told("cannot be examined"):
+            try:
+                with self._final(place) as final:
+                    appeared = _inode(final) == inode
+            except FileNotFoundError:
+                return False
+            if appeared:
+                with below.opened(self._root, place.product) as product:
+                    self._retire(place, product)
+            return appeared
 
     def drop(self, fileset_id: int) -> None:
         """Remove the staging area of a fileset, if there is one."""
@@ -265,13 +301,11 @@ class PosixDestination:
                 os.close(target)
 
     @contextmanager
-    def _told(self, what: str, keep: type[OSError] | None = None) -> Iterator[None]:
+    def _told(self, what: str) -> Iterator[None]:
         """Turn an error of the operating system into one that names the destination."""
         try:
             yield
         except OSError as error:
-            if keep is not None and isinstance(error, keep):
-                raise
             whole = error.errno in WHOLE
             raise DiskError(f"{self.root}: {what}: {error.strerror or error}", whole=whole) from error
 

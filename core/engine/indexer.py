@@ -15,7 +15,7 @@ from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
 from core.transfer.retry import next_step
 
-AT_ONCE = 16
+AT_ONCE = 8
 """Indexes of one mirror that are read at the same time."""
 GROUP = 64
 WINDOW = 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -19,8 +20,11 @@ from core.store.transitions import transition_rows
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
 
 NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "fuse.sshfs", "glusterfs"}
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs", "sshfs", "glusterfs"}
 )
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How a mount table writes blanks, tabs, line ends and backslashes."""
+
 BUSY_SECONDS = 10.0
 READ_CACHE_KIB = 8192
 
@@ -58,7 +62,7 @@ class Database:
         """Open `path` for watching and for appending commands. Raises StateError if it is not a state file."""
         db = await cls._open(path)
         try:
-            await db._check_identity()
+            await db._check_readable()
             await db.run(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
         except BaseException:
             await db.close()
@@ -115,6 +119,14 @@ class Database:
             )
         return version
 
+    async def _check_readable(self) -> None:
+        version = await self._check_identity()
+        if version < len(MIGRATIONS):
+            raise StateError(
+                f"{self.path}: not prepared by an engine of this version yet (schema {version}, "
+                f"this one reads {len(MIGRATIONS)}); start the engine first"
+            )
+
     async def close(self) -> None:
         """Close the connection."""
         await self._connection.close()
@@ -129,13 +141,14 @@ class Database:
     async def transaction(self) -> AsyncIterator[None]:
         """Run the block as one write transaction; others wait for it. It is rolled back if the block raises."""
         async with self._lock:
-            await self.run("BEGIN IMMEDIATE")
             try:
+                await self.run("BEGIN IMMEDIATE")
                 yield
+                await asyncio.shield(self.run("COMMIT"))
             except BaseException:
-                await asyncio.shield(self.run("ROLLBACK"))
+                # also when BEGIN or COMMIT was cut off or failed; without an open transaction it does nothing
+                await asyncio.shield(self._connection.rollback())
                 raise
-            await asyncio.shield(self.run("COMMIT"))
 
     async def run(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
@@ -157,8 +170,9 @@ class Database:
 
     async def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; callers bound them by key range and LIMIT."""
-        async with self._connection.execute(sql, parameters) as cursor:
-            return list(await cursor.fetchall())
+        with _told_apart():
+            async with self._connection.execute(sql, parameters) as cursor:
+                return list(await cursor.fetchall())
 
     async def one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""
@@ -187,22 +201,32 @@ def _uri(path: Path) -> str:
 
 
 def _refuse_network_file_system(folder: Path) -> None:
-    """Raise StateError if `folder` is on a file system whose locks SQLite cannot trust."""
+    """Raise StateError if `folder` is missing, or on a file system whose locks SQLite cannot trust."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         target = folder.resolve(strict=True)
-    except FileNotFoundError:
-        raise StateError(f"{folder}: the folder of the state file does not exist; create it first") from None
+    except OSError as error:
+        raise StateError(f"{folder}: the folder of the state file cannot be used: {error.strerror}") from None
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return
-    best: tuple[int, str] = (-1, "")
-    for mount in mounts:
-        _, point, kind, *_ = mount.split(" ")
-        place = Path(point.replace("\\040", " "))
-        if target.is_relative_to(place):
-            best = max(best, (len(place.parts), kind))
-    if best[1] in NETWORK_FILE_SYSTEMS:
+    kind = file_system_of(target, mounts)
+    if kind.removeprefix("fuse.") in NETWORK_FILE_SYSTEMS:
         raise StateError(
-            f"{folder}: on a network file system ({best[1]}), where SQLite cannot be trusted; "
+            f"{folder}: on a network file system ({kind}), where SQLite cannot be trusted; "
             "set `state` in [engine] to a path on a local disk"
         )
+
+
+def file_system_of(target: Path, mounts: str) -> str:
+    """Return the type of the file system that holds the absolute path `target`, by a mount table, see fstab(5).
+
+    Of several file systems mounted at one place the last one is on top. Empty if the table doesn't tell.
+    """
+    depth, found = -1, ""
+    for mount in mounts.splitlines():
+        _, point, kind, *_ = mount.split(" ")
+        place = Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), point))
+        if len(place.parts) >= depth and target.is_relative_to(place):
+            depth, found = len(place.parts), kind
+    return found

@@ -8,7 +8,7 @@ from core.errors import FailureKind
 from core.model import FilesetState, FileState, ListedFile, Rejection, Trouble
 from core.store.database import Database
 from core.store.ids import file_id, file_range
-from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row
+from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row, storable
 
 
 async def get(db: Database, fileset: int) -> FilesetRow | None:
@@ -44,8 +44,8 @@ async def add_files(db: Database, fileset: int, start: int, files: Sequence[List
     await db.run_many(
         "INSERT INTO files (id, name, size, digest, type, columns, state) VALUES (?, ?, ?, ?, ?, ?, 'pending')",
         [
-            (file_id(fileset, start + at), row.name, row.size, row.digest, row.type, dump_columns(row.columns))
-            for at, row in enumerate(files)
+            (file_id(fileset, at), row.name, row.size, row.digest, storable(row.type), dump_columns(row.columns))
+            for at, row in enumerate(files, start)
         ],
     )
 

@@ -40,13 +40,9 @@ class Journal:
     async def close(self) -> None:
         """Write what is still waiting, and stop."""
         self._closing = True
-        if self._task is None:
-            return
-        while self._waiting and not self._task.done():
-            await asyncio.sleep(0)
-            self._wake.set()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -57,6 +53,8 @@ class Journal:
             while self._waiting:
                 group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 await asyncio.shield(self._commit(group))
+            if self._closing:
+                return
 
     async def _commit(self, group: list[tuple[Operation[Any], asyncio.Future[Any]]]) -> None:
         results: list[tuple[asyncio.Future[Any], Any, Exception | None]] = []

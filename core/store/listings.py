@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.model import ListedFileset, Rejection
 from core.store.database import Database
-from core.store.records import dump_columns
+from core.store.records import dump_columns, storable
 
 _FIXED = "('withdrawn', 'superseded', 'publishing', 'expiring', 'expired')"
 _CURRENT = "filesets.product_id = :product AND filesets.state <> 'superseded'"
@@ -52,7 +52,7 @@ async def add(
 ) -> None:
     """Copy one batch; `start` is the position of its first row in the whole listing."""
     rows = [
-        (product, row.name, row.registered, row.type, dump_columns(row.columns), wanted(row.name), start + at)
+        (product, row.name, row.registered, storable(row.type), dump_columns(row.columns), wanted(row.name), start + at)
         for at, row in enumerate(batch)
         if isinstance(row, ListedFileset)
     ]
@@ -103,10 +103,12 @@ async def _supersede(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 
 async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
+    """Mark what is not listed any more; of a row that was refused, the catalogue still speaks."""
     rows = await db.rows(
         f"""UPDATE filesets SET state = 'withdrawn', trouble = '', next_try = NULL
             WHERE {_CURRENT} AND state NOT IN {_FIXED}
               AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})
+              AND name NOT IN (SELECT name FROM temp.refused WHERE product_id = :product)
             RETURNING id""",
         keys,
     )

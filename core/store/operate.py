@@ -26,7 +26,7 @@ async def matching(db: Database, target: Target, condition: str) -> list[int]:
             rows = await db.rows(f"SELECT id FROM filesets WHERE product_id = ? AND {condition}", (product,))
             found += [row["id"] for row in rows]
         return found
-    return [await _named(db, name, set(products), condition) for name in target.filesets]
+    return [await _named(db, name, set(products), condition) for name in dict.fromkeys(target.filesets)]
 
 
 async def _named(db: Database, name: str, products: set[int], condition: str) -> int:
@@ -83,13 +83,16 @@ async def _has_kind(db: Database, fileset: int, kind: str) -> bool:
 
 
 async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
-    """Give filesets a clean start: their index is read again, and what failed is tried at once."""
+    """Give filesets a clean start: their index is read again, and what failed is tried at once.
+
+    Files that are listed with conflicting rows stay aside until the index is another one.
+    """
     for fileset in found:
         await db.run(
             """UPDATE files SET state = 'pending', tries = 0, next_try = NULL, kept = 0, validator = NULL,
                                 seen_size = NULL, seen_digest = NULL, failure_kind = NULL, failure = NULL
                WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')
-                 AND ifnull(?, failure_kind) = failure_kind""",
+                 AND failure_kind <> 'conflict' AND ifnull(?, failure_kind) = failure_kind""",
             (*file_range(fileset), kind),
         )
     keys = [(fileset,) for fileset in found]
@@ -128,10 +131,10 @@ async def hold(db: Database, found: Sequence[int]) -> None:
 
 
 async def release(db: Database, found: Sequence[int]) -> None:
-    """Let held or cancelled filesets go on."""
+    """Let held or cancelled filesets go on, at once."""
     await db.run_many(
-        """UPDATE filesets SET state = iif(index_sha256 IS NULL, 'discovered', 'queued'), held_from = NULL
-           WHERE id = ?""",
+        """UPDATE filesets SET state = iif(index_sha256 IS NULL, 'discovered', 'queued'), held_from = NULL,
+                               tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?""",
         [(one,) for one in found],
     )
     await filesets.judge(db, found)
@@ -143,7 +146,7 @@ async def cancel(db: Database, found: Sequence[int]) -> None:
         await db.run(
             """UPDATE files SET state = 'pending', tries = 0, next_try = NULL, kept = 0, validator = NULL,
                                 failure_kind = NULL, failure = NULL
-               WHERE id BETWEEN ? AND ? AND state <> 'pending'""",
+               WHERE id BETWEEN ? AND ? AND state <> 'pending' AND failure_kind IS NOT 'conflict'""",
             file_range(one),
         )
     await db.run_many(

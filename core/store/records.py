@@ -104,3 +104,8 @@ def dump_columns(columns: Columns) -> str | None:
 def load_columns(stored: str | None) -> Columns:
     """Return stored further columns."""
     return json.loads(stored) if stored else {}
+
+
+def storable(text: str) -> str:
+    """Return `text` with undecodable bytes as escapes: SQLite stores Unicode only."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from core.errors import FailureKind
 from core.model import ListedFileset, ListedProduct, Rejection
 from core.store.database import Database
-from core.store.records import ProductRow, load_columns
+from core.store.records import ProductRow, load_columns, storable
 
 PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_list_due"
 
@@ -37,7 +37,7 @@ async def list_products(
            ON CONFLICT (mirror_id, name) DO UPDATE SET type = excluded.type, description = excluded.description,
                selected = excluded.selected OR hidden""",
         [
-            (mirror, row.name, _storable(row.type), _storable(row.description), selected(row.name))
+            (mirror, row.name, storable(row.type), storable(row.description), selected(row.name))
             for row in batch
             if isinstance(row, ListedProduct)
         ],
@@ -183,8 +183,3 @@ async def set_setting(db: Database, key: str, value: str | None) -> None:
         await db.run(
             "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
         )
-
-
-def _storable(text: str) -> str:
-    """Return `text` with undecodable bytes as escapes: SQLite stores Unicode only."""
-    return text.encode("utf-8", "backslashreplace").decode()

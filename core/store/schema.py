@@ -221,7 +221,12 @@ INITIAL: Migration = (
     ) WITHOUT ROWID""",
     *_counted("filesets", "@.product_id", "@.files", "@.bytes", "@.trouble", "state, trouble, files, bytes"),
     *_counted(
-        "files", f"(SELECT product_id FROM filesets WHERE id = @.id >> {POSITION_BITS})", "1", "@.size", "''", "state"
+        "files",
+        f"(SELECT product_id FROM filesets WHERE id = @.id >> {POSITION_BITS})",
+        "1",
+        "@.size",
+        "''",
+        "state, size",
     ),
     _guarded("filesets"),
     _guarded("files"),

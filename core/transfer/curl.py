@@ -13,6 +13,8 @@ from core.transfer.network import Network
 
 MOST_REQUESTS = 1024
 """Requests that run at once; further jobs wait for their turn."""
+GATHER_SECONDS = 0.003
+"""How long outcomes are gathered: with small files, waking the event loop for each would cost more than the file."""
 
 
 class CurlTransport:
@@ -61,7 +63,11 @@ class CurlTransport:
         if not self._announced and self._loop is not None:
             self._announced = True
             with suppress(RuntimeError):  # the event loop has ended before us
-                self._loop.call_soon_threadsafe(self._receive)
+                self._loop.call_soon_threadsafe(self._gather)
+
+    def _gather(self) -> None:
+        if self._loop is not None:
+            self._loop.call_later(GATHER_SECONDS, self._receive)
 
     def _receive(self) -> None:
         self._announced = False

@@ -1,0 +1,114 @@
+"""The counters that screens read equal a full recount, whatever happened to the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.model import FilesetState, FileState
+from core.store import filesets
+from core.store.database import Database, IllegalTransition
+from core.store.ids import file_id
+from tests.core.store.seed import add_mirror
+
+FILESETS = 4
+FILES = 3
+MANY = st.integers(0, 2**40)
+FILESET = st.integers(1, FILESETS)
+FILE = st.integers(0, FILES - 1)
+
+STEP = st.one_of(
+    st.tuples(st.just("discover"), FILESET, st.sampled_from(FilesetState)),
+    st.tuples(st.just("move"), FILESET, st.sampled_from(FilesetState)),
+    st.tuples(st.just("trouble"), FILESET, st.sampled_from(["", "failed", "quarantined"])),
+    st.tuples(st.just("size"), FILESET, MANY),
+    st.tuples(st.just("forget"), FILESET, st.none()),
+    st.tuples(st.just("list"), FILESET, st.tuples(FILE, MANY)),
+    st.tuples(st.just("move file"), FILESET, st.tuples(FILE, st.sampled_from(FileState))),
+    st.tuples(st.just("size file"), FILESET, st.tuples(FILE, MANY)),
+    st.tuples(st.just("forget file"), FILESET, FILE),
+    st.tuples(st.just("all files"), st.none(), st.sampled_from(FileState)),
+)
+
+
+async def _step(db: Database, products: list[int], what: str, number: int, value: object) -> None:
+    match what, value:
+        case "discover", state:
+            await db.run(
+                """INSERT OR IGNORE INTO filesets (id, product_id, seq, name, registered, type, state, discovered_at)
+                   VALUES (?, ?, ?, ?, 0, '', ?, 0)""",
+                (number, products[number % 2], number, f"s{number}", state),
+            )
+        case "move", state:
+            await db.run("UPDATE filesets SET state = ? WHERE id = ?", (state, number))
+        case "trouble", trouble:
+            await db.run("UPDATE filesets SET trouble = ? WHERE id = ?", (trouble, number))
+        case "size", size:
+            await db.run("UPDATE filesets SET files = ? % 97, bytes = ? WHERE id = ?", (size, size, number))
+        case "forget", _:
+            await filesets.begin_index(db, number)
+            await db.run("DELETE FROM filesets WHERE id = ?", (number,))
+        case "list", (position, size):
+            await db.run(
+                """INSERT OR IGNORE INTO files (id, name, size, type, state)
+                   SELECT ?, 'x', ?, '', 'pending' FROM filesets WHERE id = ?""",
+                (file_id(number, position), size, number),
+            )
+        case "move file", (position, state):
+            await db.run("UPDATE files SET state = ? WHERE id = ?", (state, file_id(number, position)))
+        case "size file", (position, size):
+            await db.run("UPDATE files SET size = ? WHERE id = ?", (size, file_id(number, position)))
+        case "forget file", position:
+            assert isinstance(position, int)
+            await db.run("DELETE FROM files WHERE id = ?", (file_id(number, position),))
+        case "all files", state:
+            await db.run("UPDATE files SET state = ?", (state,))
+
+
+async def _kept(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
+    rows = await db.rows("SELECT * FROM counters WHERE n <> 0 OR files <> 0 OR bytes <> 0")
+    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
+
+
+async def _recounted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
+    rows = await db.rows(
+        """SELECT product_id, 'fileset', state, trouble, count(*), sum(files), sum(bytes) FROM filesets
+           GROUP BY product_id, state, trouble
+           UNION ALL
+           SELECT s.product_id, 'file', f.state, '', count(*), count(*), sum(f.size)
+           FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY s.product_id, f.state"""
+    )
+    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEP, max_size=40))
+def test_the_counters_equal_a_recount(steps: list[tuple[str, int, object]]) -> None:
+    async def check() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            async with await Database.open_writer(Path(folder) / "state.db") as db:
+                products = list((await add_mirror(db, products=["p", "q"])).values())
+                async with db.transaction():
+                    for what, number, value in steps:
+                        with suppress(IllegalTransition):
+                            await _step(db, products, what, number, value)
+                assert await _kept(db) == await _recounted(db)
+
+    asyncio.run(check())
+
+
+async def test_a_rolled_back_change_leaves_the_counters_alone(db: Database) -> None:
+    products = list((await add_mirror(db)).values())
+    await _step(db, products * 2, "discover", 1, "queued")
+    before = await _kept(db)
+    with suppress(ZeroDivisionError):
+        async with db.transaction():
+            await db.run("UPDATE filesets SET state = 'transferring', bytes = 7")
+            assert await _kept(db) != before
+            raise ZeroDivisionError
+    assert await _kept(db) == before

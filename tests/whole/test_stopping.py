@@ -1,0 +1,213 @@
+"""How an engine ends, or is ended, and how the next one goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.servers.datastore import DataStore, Fault
+from tests.whole.site import Site, fill, register
+
+PATIENCE = 20.0
+
+
+def wait_until(true: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def assert_whole(site: Site, expected: dict[str, bytes]) -> None:
+    """Every fileset at its final place is complete and right, at any moment."""
+    filesets = {path.rsplit("/", 1)[0] for path in site.published()}
+    for fileset in filesets:
+        wanted = {path: body for path, body in expected.items() if path.startswith(f"{fileset}/")}
+        assert {path: body for path, body in site.published().items() if path.startswith(f"{fileset}/")} == wanted
+        assert (site.data / fileset / "index.txt").exists()
+
+
+def test_killed_at_random_nothing_half_is_ever_visible_and_the_next_run_completes(
+    tmp_path: Path, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=2, filesets=25, files=8, size=20_000)
+    site = Site(tmp_path, datastore.url)
+    chance = random.Random(4711)
+    killed = 0
+    for _ in range(10):
+        process = site.start("--once", "--quiet")
+        try:
+            process.wait(0.35 + chance.random() * 0.8)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.communicate()
+        assert_whole(site, expected)
+    assert killed >= 3
+    found = site.once()
+    assert found["exit_code"] == 0, found["failures"]
+    assert site.published() == expected
+    assert not list((site.data / ".mirrortui/staging").glob("*/*"))
+
+
+def test_a_large_file_goes_on_after_a_kill_where_it_was(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    body = random.Random(1).randbytes(6_000_000)
+    datastore.add_fileset("p", "f", {"big.fits": body})
+    held = threading.Event()
+    datastore.fault("p/f/big.fits", Fault.gate(held, after=4_000_000))
+    process = site.start("--once")
+    try:
+        state = site.folder / "mirror.db"
+        wait_until(lambda: state.exists() and kept(state) > 2_000_000, "the partial file to be noted")
+    finally:
+        process.kill()
+        process.communicate()
+        held.set()
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == {"p/f/big.fits": body}
+    (request,) = datastore.requested("p/f/big.fits")
+    assert int(request.headers["range"].removeprefix("bytes=").removesuffix("-")) > 2_000_000
+    assert request.status == 206
+
+
+def kept(state: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{state}?mode=ro", uri=True) as db:
+            return int(db.execute("SELECT ifnull(max(kept), 0) FROM files").fetchone()[0])
+    except sqlite3.Error:
+        return 0
+
+
+def test_a_second_engine_is_told_who_holds_the_lease(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1)
+    held = threading.Event()
+    datastore.fault("*.fits", Fault.gate(held), times=None)
+    first = site.start("--once", "--json")
+    try:
+        datastore.wait_for("*.fits", 1, PATIENCE)
+        second = site.run("--once")
+        assert second.code == 6
+        assert f"pid {first.pid}" in second.err
+        status = site.run("status")
+        assert f"pid {first.pid}" in status.out
+    finally:
+        held.set()
+    out, _ = first.communicate(timeout=60)
+    assert json.loads(out)["exit_code"] == 0
+    assert site.once()["exit_code"] == 0, "the lock of a process that is gone is no obstacle"
+
+
+def test_two_state_files_cannot_publish_into_one_destination(tmp_path: Path, datastore: DataStore) -> None:
+    fill(datastore, products=1)
+    held = threading.Event()
+    datastore.fault("*.fits", Fault.gate(held), times=None)
+    site = Site(tmp_path, datastore.url)
+    first = site.start("--once")
+    try:
+        datastore.wait_for("*.fits", 1, PATIENCE)
+        other = tmp_path / "other.toml"
+        other.write_text(site.config.read_text().replace('"mirror.db"', '"other.db"'))
+        assert site.run("--config", "other.toml", "--once").code == 6
+    finally:
+        held.set()
+    first.communicate(timeout=60)
+
+
+def start_with_one_file_under_way(
+    site: Site, datastore: DataStore, *command: str
+) -> tuple[subprocess.Popen[str], threading.Event]:
+    """Start an engine in which one fileset waits for its last file, and others could follow."""
+    held = threading.Event()
+    datastore.fault("*.0.fits", Fault.gate(held, after=100), times=None)
+    process = site.start(*command)
+    datastore.wait_for("*.0.fits", 1, PATIENCE)
+    return process, held
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_first_signal_finishes_what_is_under_way_and_begins_nothing(
+    tmp_path: Path, datastore: DataStore, number: signal.Signals
+) -> None:
+    site = Site(tmp_path, datastore.url, engine="transfers = 1")
+    datastore.add_product("p")
+    expected = register(datastore, "p", "first", files=3)
+    process, held = start_with_one_file_under_way(site, datastore, "run")
+    process.send_signal(number)
+    wait_until(lambda: "no new work" in site.log(), "the drain to begin")
+    register(datastore, "p", "second", files=3)
+    held.set()
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert site.published() == expected
+
+
+def test_once_that_is_drained_with_work_left_is_code_7(tmp_path: Path, datastore: DataStore) -> None:
+    site = Site(tmp_path, datastore.url, engine="transfers = 1\ndrain_timeout = '0s'")
+    expected = fill(datastore, products=1)
+    process, held = start_with_one_file_under_way(site, datastore, "--once", "--json")
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    held.set()
+    assert (process.returncode, json.loads(out)["exit_code"]) == (7, 7)
+    datastore.heal()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_ends_at_once_and_keeps_what_came(
+    tmp_path: Path, datastore: DataStore, number: signal.Signals, code: int
+) -> None:
+    site = Site(tmp_path, datastore.url)
+    datastore.add_product("p")
+    body = random.Random(1).randbytes(3_000_000)
+    datastore.add_fileset("p", "f", {"big.0.fits": body})
+    held = threading.Event()
+    datastore.fault("*.0.fits", Fault.gate(held, after=2_500_000))
+    process = site.start("--once")
+    wait_until(lambda: kept(site.folder / "mirror.db") > 1_000_000, "the first bytes")
+    process.send_signal(number)
+    wait_until(lambda: "no new work" in site.log(), "the drain to begin")
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    held.set()
+    assert process.returncode == code
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    (request,) = datastore.requested("*.0.fits")
+    assert request.status == 206
+
+
+def test_a_service_polls_by_interval_obeys_commands_and_is_seen(tmp_path: Path, datastore: DataStore) -> None:
+    site = Site(tmp_path, datastore.url, mirror='poll_interval = "0.2s"')
+    expected = fill(datastore, products=1, filesets=1)
+    process = site.start("run")
+    try:
+        wait_until(lambda: site.data.exists() and site.published() == expected, "the first fileset")
+        assert "running" not in site.run("status").out.splitlines()[0]
+        assert site.run("pause", "--product", "prod0").code == 0
+        held_back = register(datastore, "prod0", "later")
+        time.sleep(0.4)
+        assert site.published() == expected
+        answer = site.run("resume", "--product", "prod0")
+        assert "1 products" in answer.out
+        wait_until(lambda: site.published() == expected | held_back, "the resumed product")
+        refused = site.run("hold", "prod0/nothing-like-it")
+        assert refused.code == 2
+        assert "nothing-like-it" in refused.err
+    finally:
+        os.kill(process.pid, signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 0
