@@ -105,6 +105,11 @@ def format_bytes(size: int) -> str:
     return f"{size} B" if abs(size) < 1000 else humanize.naturalsize(size)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words: ``"1 file"``, ``"2,000 files"``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def format_rate(bytes_per_second: float) -> str:
     """Return a rate in decimal units: ``"83.0 MB/s"``."""
     return f"{format_bytes(round(bytes_per_second))}/s"

@@ -14,6 +14,7 @@ from core.store import commands, operate
 from core.store.commands import Command
 from core.store.database import Database, IllegalTransition
 from core.store.operate import NothingMatches
+from core.units import counted
 
 LOOK_SECONDS = 0.2
 """Commands are looked for at least this often."""
@@ -85,7 +86,7 @@ class Control:
         await self._context.journal.write(lambda db: action(db, found))
         if kind is CommandKind.CANCEL:
             await self._drop_staging(found)
-        return f"{len(found)} filesets"
+        return counted(len(found), "fileset")
 
     async def _retry(self, command: Command, found: list[int]) -> str:
         await self._scheduler.drop(found)
@@ -95,7 +96,8 @@ class Control:
             return await operate.relist(db, command.target)
 
         relisted = await self._context.journal.write(write)
-        return f"{len(found)} filesets tried again" + (f", {relisted} products listed again" if relisted else "")
+        again = f"{counted(len(found), 'fileset')} tried again"
+        return f"{again}, {counted(relisted, 'product')} listed again" if relisted else again
 
     async def _pause(self, command: Command) -> str:
         reason = f"by {command.who}" if command.kind is CommandKind.PAUSE else None
@@ -108,7 +110,7 @@ class Control:
                 if run.mirror is mirror and (mirror.paused or run.row.product_id not in mirror.products)
             ]
             await self._scheduler.drop(gone)
-        return f"{touched} {'products' if command.target.product else 'mirrors'}"
+        return counted(touched, "product" if command.target.product else "mirror")
 
     async def _drop_staging(self, found: list[int]) -> None:
         for fileset in found:

@@ -174,6 +174,7 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, end, return_exceptions=True)
             await parts.scheduler.recorder.close()
+            await parts.scheduler.trouble.tell()
         if not (self._plan or context.aborting.is_set()):
             await parts.publisher.write_indexes()
 

@@ -99,6 +99,7 @@ class Parts:
                 continue
             now = self._context.now()
             await self._count()
+            await self.scheduler.trouble.tell()
             await self.admission.due()
             if await filesets.index_due(self._context.db, seen - DUE_SECONDS, now):
                 self.indexer.wake.set()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from core.engine.context import Context
 from core.engine.recorder import Recorder
 from core.engine.runs import Lanes, Run
+from core.engine.trouble import TroubleLog
 from core.errors import Answer, FailureKind
 from core.executors.base import Executor, Work
 from core.model import FileState
@@ -62,6 +63,7 @@ class Scheduler:
         self._hosts = hosts
         self._complete = complete
         self.recorder = Recorder(context, self.live)
+        self.trouble = TroubleLog(context)
         self.runs: dict[int, Run] = {}
         self.totals = Totals()
         self.hungry = asyncio.Event()
@@ -213,6 +215,7 @@ class Scheduler:
                 outcome.size, outcome.digest,
             )
         )  # fmt: skip
+        self.trouble.note(run, file.name, kind, outcome.detail, step.answer)
         if step.answer is Answer.AGAIN:
             run.pending.appendleft(after)
         elif step.at is not None and step.at - now <= SOON_SECONDS and not self._context.draining.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -187,7 +187,9 @@ def test_a_malformed_listing_moves_nothing(site: Site, datastore: DataStore, bod
 
 
 @pytest.mark.parametrize("answer", ["blank", "404", "500", "whole"])
-def test_a_cursor_that_upstream_forgot_loses_nothing(site: Site, datastore: DataStore, answer: str) -> None:
+def test_a_cursor_that_upstream_forgot_loses_nothing(
+    site: Site, datastore: DataStore, answer: Literal["blank", "404", "500", "whole"]
+) -> None:
     datastore.unknown_cursor = answer
     expected = fill(datastore, products=1)
     site.once()
@@ -283,4 +285,4 @@ def test_fifty_thousand_files_in_one_fileset_do_not_cost_a_commit_each(site: Sit
     rows = "".join(f"f{n:05d}|0|d41d8cd98f00b204e9800998ecf8427e|t|\n" for n in range(50_000))
     datastore.add_fileset("p", "huge", {})
     datastore.raw_index("p/huge/index.txt", f"# fileID|bytes|md5sum|type|\n{rows}".encode())
-    assert "50000 files" in site.run("--once", "--dry-run").out
+    assert "50,000 files" in site.run("--once", "--dry-run").out

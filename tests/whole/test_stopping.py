@@ -202,7 +202,7 @@ def test_a_service_polls_by_interval_obeys_commands_and_is_seen(tmp_path: Path, 
         time.sleep(0.4)
         assert site.published() == expected
         answer = site.run("resume", "--product", "prod0")
-        assert "1 products" in answer.out
+        assert "1 product" in answer.out
         wait_until(lambda: site.published() == expected | held_back, "the resumed product")
         refused = site.run("hold", "prod0/nothing-like-it")
         assert refused.code == 2

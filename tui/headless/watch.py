@@ -18,7 +18,7 @@ from core.report import Report
 from core.store.database import Database
 from core.store.queries import MirrorStatus, ProductStatus
 from core.text import display
-from core.units import format_bytes, format_duration, format_time
+from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings
 
 
@@ -37,7 +37,7 @@ def status(config_file: Path | None, *, as_json: bool) -> ExitCode:
     if not found.mirrors:
         click.echo(f"{config.engine.state}: no state yet; `mirrortui --once` or `mirrortui run` begins to mirror")
     if found.failures:
-        click.echo(f"\n{len(found.failures)} failures; `mirrortui failures` lists them")
+        click.echo(f"\n{counted(len(found.failures), 'failure')}; `mirrortui failures` lists them")
     return ExitCode.OK
 
 
@@ -59,7 +59,7 @@ def failure_lines(found: Report) -> Iterable[str]:
     """Yield each failure in two lines: what and where, then why and what comes next."""
     for one in found.failures:
         place = "/".join(display(part) for part in (one.mirror, one.product, one.fileset, one.file) if part)
-        tries = f"{one.attempts} tries" if one.attempts != 1 else "1 try"
+        tries = "1 try" if one.attempts == 1 else f"{one.attempts} tries"
         if one.next_try is not None:
             then = f"next try {format_time(one.next_try)}"
         else:
@@ -109,14 +109,18 @@ def state_word(product: ProductStatus) -> str:
     if product.counts["quarantined"]:
         return "blocked"
     if product.counts["failed"]:
-        return "failing"
+        return "retrying"
     return "lagging" if product.backlog_filesets else "current"
 
 
 def _row(product: ProductStatus) -> tuple[str, ...]:
     counts = product.counts
     aside = counts["quarantined"] + counts["held"] + counts["cancelled"]
-    backlog = f"{product.backlog_files} files, {format_bytes(product.backlog_bytes)}" if product.backlog_files else "-"
+    backlog = (
+        f"{counted(product.backlog_files, 'file')}, {format_bytes(product.backlog_bytes)}"
+        if product.backlog_files
+        else "-"
+    )
     return (
         display(product.name),
         state_word(product),

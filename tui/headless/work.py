@@ -24,8 +24,9 @@ from core.errors import ExitCode
 from core.logs import hide_secret, setup_logging
 from core.report import Report
 from core.store.database import Database
+from core.store.queries import ProductStatus
 from core.text import display
-from core.units import format_bytes, format_duration, format_time
+from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings, watch
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 
@@ -126,6 +127,13 @@ def _work_left(found: Report) -> bool:
     return any(one.backlog_filesets for mirror in found.mirrors for one in mirror.products if one.selected)
 
 
+def _backlog(product: ProductStatus) -> str:
+    return (
+        f"{counted(product.backlog_filesets, 'fileset')}, {counted(product.backlog_files, 'file')}, "
+        f"{format_bytes(product.backlog_bytes)}"
+    )
+
+
 def _json(result: Result, found: Report, code: ExitCode) -> dict[str, object]:
     return {
         "exit_code": int(code),
@@ -140,7 +148,8 @@ def _json(result: Result, found: Report, code: ExitCode) -> dict[str, object]:
 
 def _print_summary(result: Result, found: Report) -> None:
     click.echo(
-        f"published {result.filesets} filesets; fetched {result.files} files, {format_bytes(result.bytes)} "
+        f"published {counted(result.filesets, 'fileset')}; "
+        f"fetched {counted(result.files, 'file')}, {format_bytes(result.bytes)} "
         f"in {format_duration(result.elapsed)}"
     )
     for mirror in found.mirrors:
@@ -149,10 +158,7 @@ def _print_summary(result: Result, found: Report) -> None:
             click.echo(f"{mirror.name}: {display(problem)}")
         for product in mirror.products:
             if product.selected and product.backlog_filesets:
-                click.echo(
-                    f"{mirror.name}/{display(product.name)}: {product.backlog_filesets} filesets, "
-                    f"{product.backlog_files} files, {format_bytes(product.backlog_bytes)} not published yet"
-                )
+                click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} not published yet")
     for line in watch.failure_lines(found):
         click.echo(line)
 
@@ -164,9 +170,6 @@ def _print_plan(found: Report) -> None:
             click.echo(f"{mirror.name}: {display(problem)}")
         for product in mirror.products:
             if product.selected:
-                click.echo(
-                    f"{mirror.name}/{display(product.name)}: {product.backlog_filesets} filesets, "
-                    f"{product.backlog_files} files, {format_bytes(product.backlog_bytes)} to fetch"
-                )
+                click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} to fetch")
     for line in watch.failure_lines(found):
         click.echo(line)
