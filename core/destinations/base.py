@@ -86,7 +86,7 @@ class Destination(Protocol):
         """Bring the publications below `products` to disk."""
 
     def is_published(self, place: Place, inode: str) -> bool:
-        """Tell, after a crash, whether the directory with this inode stands at its final place; finish what it replaced."""
+        """Tell, after a crash, whether the directory with this inode stands at its final place; if so, finish."""
 
     def drop(self, fileset_id: int) -> None:
         """Remove the staging area of a fileset."""

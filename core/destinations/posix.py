@@ -112,8 +112,19 @@ class PosixDestination:
     def _final(self, place: Place) -> Iterator[int]:
         """Open the final directory of a fileset."""
         self._check(place.product, place.fileset)
-        with below.opened(self._root, place.product) as product, below.opened(product, place.fileset) as final:
+        try:
+            with below.opened(self._root, place.product) as product:
+                final = os.open(place.fileset, DIRECTORY, dir_fd=product)
+        except NotADirectoryError:
+            raise self._blocked(place) from None
+        try:
             yield final
+        finally:
+            os.close(final)
+
+    def _blocked(self, place: Place) -> DiskError:
+        path = f"{self.root}: {display(place.product)}/{display(place.fileset)}"
+        return DiskError(f"{path} exists and is not a directory; move it away, then retry")
 
     def _check(self, *names: str) -> None:
         """Refuse names that could lead anywhere else."""
@@ -234,10 +245,7 @@ class PosixDestination:
     def _replace(self, name: str, product: int, place: Place) -> None:
         status = os.stat(place.fileset, dir_fd=product, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
-            raise DiskError(
-                f"{self.root}: {display(place.product)}/{display(place.fileset)} exists and is not a directory; "
-                "move it away, then retry"
-            )
+            raise self._blocked(place)
         if not linux.exchange(self._staging, name, product, place.fileset):
             os.rename(place.fileset, f"{name}.old", src_dir_fd=product, dst_dir_fd=self._staging)
             os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
@@ -293,6 +301,8 @@ class PosixDestination:
 
     def write_index(self, product: str | None, lines: Iterable[bytes]) -> None:
         """Write a new index beside the tree and rename it into place."""
+        if product is not None:
+            self._check(product)
         with self._told("the index cannot be written"):
             target = below.make(self._root, product) if product is not None else os.dup(self._root)
             try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from core.config import matches
 from core.engine.context import Context, MirrorRun
+from core.engine.scheduler import SOON_SECONDS
 from core.errors import Answer, FailureKind, SourceError
 from core.model import ListedFileset, ListedProduct, Rejection
 from core.sources.base import Listing
@@ -20,7 +22,7 @@ from core.transfer.retry import next_step
 AT_ONCE = 4
 """Products of one mirror that are listed at the same time."""
 CURSORS = 3
-TRIES = 3
+TRIES = {FailureKind.TRANSIENT: 4, FailureKind.MALFORMED: 2}
 """Tries to read a catalogue before it counts as unreadable; a service tries again at its next poll, too."""
 
 T = TypeVar("T")
@@ -155,13 +157,13 @@ class Poller:
 
     async def _tried(self, read: Callable[[], Awaitable[T]]) -> T:
         """Read a catalogue, with the first few tries of the retry policy."""
-        for number in range(1, TRIES + 1):
+        for number in itertools.count(1):
             try:
                 return await read()
             except SourceError as error:
                 step = next_step(error.kind, number, now=0.0, retry_after=error.retry_after)
-                patient = step.answer is Answer.WAIT and step.at is not None and step.at <= 30.0
-                if number == TRIES or not patient or self._context.draining.is_set():
+                soon = step.answer is Answer.WAIT and step.at is not None and step.at <= SOON_SECONDS
+                if not soon or number >= TRIES.get(error.kind, 1) or self._context.draining.is_set():
                     raise
                 await asyncio.sleep(step.at or 0.0)
         raise AssertionError("unreachable")

@@ -60,6 +60,7 @@ class Database:
     @classmethod
     async def open_reader(cls, path: Path) -> Self:
         """Open `path` for watching and for appending commands. Raises StateError if it is not a state file."""
+        _demand_file(path)
         db = await cls._open(path)
         try:
             await db._check_readable()
@@ -198,6 +199,11 @@ class _told_apart:  # noqa: N801 - reads as a statement
 
 def _uri(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _demand_file(path: Path) -> None:
+    if not path.is_file():
+        raise StateError(f"{path}: there is no state file; start the engine first")
 
 
 def _refuse_network_file_system(folder: Path) -> None:

@@ -176,4 +176,7 @@ class Hosts:
         return self._gate(host).state(now)
 
     def _gate(self, host: str) -> HostGate:
-        return self._gates.setdefault(host, HostGate())
+        gate = self._gates.get(host)
+        if gate is None:
+            gate = self._gates[host] = HostGate()
+        return gate

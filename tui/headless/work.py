@@ -55,10 +55,11 @@ def once(config_file: Path | None, options: Options) -> ExitCode:
     code = result.stopped_by or report.exit_code(found)
     if result.drained and code is ExitCode.OK and _work_left(found):
         code = ExitCode.DRAINED
-    if options.as_json:
-        click.echo(json.dumps(_json(result, found, code)))
-    elif not options.quiet:
-        _print_summary(result, found)
+    with contextlib.suppress(OSError):  # the terminal may be gone: the work is done all the same
+        if options.as_json:
+            click.echo(json.dumps(_json(result, found, code)))
+        elif not options.quiet:
+            _print_summary(result, found)
     return code
 
 

@@ -18,7 +18,9 @@ async def add_mirror(db: Database, name: str = "sky", products: Sequence[str] = 
     """Configure one more mirror with selected products; return the products' ids by name."""
     known = [tuple(row) for row in await db.rows("SELECT name, protocol, url, destination FROM mirrors")]
     async with db.transaction():
-        ids = await registry.configure_mirrors(db, [*known, (name, "ipp", f"http://{name}.example/ds", f"/data/{name}")])
+        ids = await registry.configure_mirrors(
+            db, [*known, (name, "ipp", f"http://{name}.example/ds", f"/data/{name}")]
+        )
         await registry.choose_products(db, ids[name], products, [], lambda _: True, "")
     rows = await db.rows("SELECT id, name FROM products WHERE mirror_id = ?", (ids[name],))
     return {row["name"]: row["id"] for row in rows}

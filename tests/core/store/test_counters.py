@@ -37,6 +37,9 @@ STEP = st.one_of(
 
 
 async def _step(db: Database, products: list[int], what: str, number: int, value: object) -> None:
+    if what.endswith(("list", "file", "files")):
+        await _file_step(db, what, number, value)
+        return
     match what, value:
         case "discover", state:
             await db.run(
@@ -53,18 +56,21 @@ async def _step(db: Database, products: list[int], what: str, number: int, value
         case "forget", _:
             await filesets.begin_index(db, number)
             await db.run("DELETE FROM filesets WHERE id = ?", (number,))
-        case "list", (position, size):
+
+
+async def _file_step(db: Database, what: str, number: int, value: object) -> None:
+    match what, value:
+        case "list", (int() as position, size):
             await db.run(
                 """INSERT OR IGNORE INTO files (id, name, size, type, state)
                    SELECT ?, 'x', ?, '', 'pending' FROM filesets WHERE id = ?""",
                 (file_id(number, position), size, number),
             )
-        case "move file", (position, state):
+        case "move file", (int() as position, state):
             await db.run("UPDATE files SET state = ? WHERE id = ?", (state, file_id(number, position)))
-        case "size file", (position, size):
+        case "size file", (int() as position, size):
             await db.run("UPDATE files SET size = ? WHERE id = ?", (size, file_id(number, position)))
-        case "forget file", position:
-            assert isinstance(position, int)
+        case "forget file", int() as position:
             await db.run("DELETE FROM files WHERE id = ?", (file_id(number, position),))
         case "all files", state:
             await db.run("UPDATE files SET state = ?", (state,))
@@ -93,8 +99,12 @@ def test_the_counters_equal_a_recount(steps: list[tuple[str, int, object]]) -> N
         with tempfile.TemporaryDirectory() as folder:
             async with await Database.open_writer(Path(folder) / "state.db") as db:
                 products = list((await add_mirror(db, products=["p", "q"])).values())
+                beginning: list[tuple[str, int, object]] = [
+                    ("discover", number, "queued") for number in range(1, FILESETS + 1)
+                ]
+                beginning += [("list", number, (at, 9)) for _, number, _ in beginning for at in range(FILES)]
                 async with db.transaction():
-                    for what, number, value in steps:
+                    for what, number, value in [*beginning, *steps]:
                         with suppress(IllegalTransition):
                             await _step(db, products, what, number, value)
                 assert await _kept(db) == await _recounted(db)

@@ -1,0 +1,251 @@
+"""Staging, adopting and publishing in a real directory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.destinations import linux
+from core.destinations.base import Place
+from core.destinations.posix import SYNC_EACH, PosixDestination
+from core.errors import LeaseHeld
+from core.model import Durability
+from tests.core.destinations.conftest import OWNER, PLACE, content, expected, fill, publish, stage, staging
+
+FILES = {"x.fits": b"x" * 1000, "y.fits": b"y" * 2000, "empty": b""}
+NEWER = {"x.fits": b"X" * 1000, "z.fits": b"z" * 10}
+
+
+def other(root: Path, owner: str, durability: Durability = Durability.FILESET) -> PosixDestination:
+    """Return another destination object at the same place."""
+    return PosixDestination(root, durability, owner)
+
+
+def test_opening_makes_the_root_and_private_areas(destination: PosixDestination, root: Path) -> None:
+    assert [path.name for path in root.iterdir()] == [".mirrortui"]
+    assert (root / ".mirrortui" / "staging" / OWNER).is_dir()
+    free, total = destination.space()
+    assert 0 < free <= total
+
+
+@pytest.mark.parametrize("owner", [OWNER, "another"])
+def test_only_one_engine_may_publish_here(destination: PosixDestination, root: Path, owner: str) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    second = other(root, owner)
+    with pytest.raises(LeaseHeld, match="another engine"):
+        second.open()
+    assert len(os.listdir("/proc/self/fd")) == before
+    destination.close()
+    second.open()
+    second.close()
+
+
+def test_staging_areas_that_nobody_speaks_for_are_dropped_at_the_start(root: Path) -> None:
+    areas = root / ".mirrortui" / "staging"
+    fill(areas / "gone" / "3", FILES)
+    fill(areas / OWNER / "4", FILES)
+    (areas / "stray").write_bytes(b"x")
+    one = other(root, OWNER)
+    one.open()
+    one.close()
+    assert {path.name for path in areas.iterdir()} == {OWNER}
+    assert content(areas / OWNER / "4") == FILES
+
+
+@pytest.mark.parametrize("durability", Durability)
+@pytest.mark.parametrize("count", [3, SYNC_EACH + 10])
+def test_a_fileset_appears_whole_and_only_when_published(root: Path, durability: Durability, count: int) -> None:
+    files = {f"f{number}": bytes([number]) * number for number in range(count)}
+    one = other(root, OWNER, durability)
+    one.open()
+    assert one.stage(PLACE)
+    assert not one.stage(PLACE)
+    area = one.area(PLACE.fileset_id)
+    assert os.stat(area).st_ino == staging(root).stat().st_ino
+    os.close(area)
+    fill(staging(root), files)
+    found = one.inspect(PLACE, expected(files))
+    assert (sorted(found.adopted), found.lost, found.kept, found.in_place) == ([*range(1, count + 1)], [], {}, False)
+    sealed = one.seal(PLACE, b"index\n", in_place=False)
+    one.flush([sealed])
+    assert not (root / PLACE.product).exists()
+    assert not one.is_published(PLACE, sealed.inode)
+    one.publish(sealed)
+    one.settle([PLACE.product])
+    assert content(root / "raw" / "a.1") == {**files, "index.txt": b"index\n"}
+    assert one.is_published(PLACE, sealed.inode)
+    assert not staging(root).exists()
+    one.close()
+
+
+def test_several_filesets_share_a_product(destination: PosixDestination, root: Path) -> None:
+    publish(destination, FILES)
+    publish(destination, NEWER, Place(8, "raw", "b"))
+    assert {path.name for path in (root / "raw").iterdir()} == {"a.1", "b"}
+
+
+def test_indexes_are_replaced_in_one_step(destination: PosixDestination, root: Path) -> None:
+    publish(destination, FILES)
+    destination.write_index("raw", [b"# filesetID|\n", b"a.1|\n"])
+    destination.write_index(None, [b"# productID|\n"])
+    held = (root / "raw" / "index.txt").open("rb")
+    destination.write_index("raw", [b"new\n"])
+    with held:
+        assert held.read() == b"# filesetID|\na.1|\n"
+    assert (root / "raw" / "index.txt").read_bytes() == b"new\n"
+    assert (root / "index.txt").read_bytes() == b"# productID|\n"
+
+
+def test_what_stands_at_the_final_place_is_adopted_as_a_whole(destination: PosixDestination, root: Path) -> None:
+    fill(root / "raw" / "a.1", {**FILES, "notes": b"mine"})
+    before = (root / "raw" / "a.1").stat().st_ino
+    assert not destination.stage(PLACE)
+    found = destination.inspect(PLACE, expected(FILES))
+    assert (found.in_place, found.adopted) == (True, [1, 2, 3])
+    sealed = destination.seal(PLACE, b"index\n", in_place=True)
+    destination.flush([sealed])
+    destination.publish(sealed)
+    destination.settle(["raw"])
+    assert (root / "raw" / "a.1").stat().st_ino == before
+    assert destination.is_published(PLACE, sealed.inode)
+    assert content(root / "raw" / "a.1") == {**FILES, "notes": b"mine", "index.txt": b"index\n"}
+    assert not staging(root).exists()
+
+
+def test_a_part_that_stands_is_adopted_and_what_nobody_listed_is_kept_aside(
+    destination: PosixDestination, root: Path
+) -> None:
+    fill(root / "raw" / "a.1", {"x.fits": FILES["x.fits"], "y.fits": b"wrong" * 400, "notes": b"mine"})
+    assert not destination.stage(PLACE)
+    found = destination.inspect(PLACE, expected(FILES))
+    assert (found.in_place, found.adopted) == (False, [1])
+    linked, standing = staging(root) / "x.fits", root / "raw" / "a.1" / "x.fits"
+    assert linked.stat().st_ino == standing.stat().st_ino
+    fill(staging(root), {"y.fits": FILES["y.fits"], "empty": b""})
+    sealed = destination.seal(PLACE, b"index\n", in_place=False)
+    destination.flush([sealed])
+    destination.publish(sealed)
+    assert content(root / "raw" / "a.1") == {**FILES, "index.txt": b"index\n"}
+    [kept] = (root / ".mirrortui" / "replaced").iterdir()
+    assert kept.name.startswith("a.1.")
+    assert content(kept) == {"notes": b"mine"}
+
+
+def test_bytes_that_are_not_proven_right_are_not_adopted(destination: PosixDestination, root: Path) -> None:
+    fill(root / "raw" / "a.1", {"x.fits": b"?" * 1000, "y.fits": FILES["y.fits"][:-1]})
+    destination.stage(PLACE)
+    assert destination.inspect(PLACE, expected(FILES)).adopted == []
+    fill(root / "raw" / "a.1", FILES)
+    without_digest = [replace(one, digest=None) for one in expected(FILES)]
+    found = destination.inspect(PLACE, without_digest)
+    assert (found.adopted, found.in_place) == ([], False)
+    fill(staging(root), FILES)
+    assert destination.inspect(PLACE, without_digest).adopted == []
+
+
+def test_staged_files_that_are_gone_are_reported(destination: PosixDestination, root: Path) -> None:
+    stage(destination, {"x.fits": FILES["x.fits"], "y.fits": b"short"})
+    found = destination.inspect(PLACE, expected(FILES, staged=True))
+    assert (found.lost, found.adopted, found.kept) == ([2, 3], [], {})
+    assert content(staging(root)) == {"x.fits": FILES["x.fits"]}
+
+
+def test_a_lost_file_that_stands_at_the_final_place_is_adopted_again(destination: PosixDestination, root: Path) -> None:
+    fill(root / "raw" / "a.1", {"y.fits": FILES["y.fits"]})
+    stage(destination, {"x.fits": FILES["x.fits"], "empty": b""})
+    found = destination.inspect(PLACE, expected(FILES, staged=True))
+    assert (found.lost, found.adopted) == ([2], [2])
+
+
+@pytest.mark.parametrize(("there", "kept", "continued"), [(600, 400, 400), (300, 400, 300), (600, 0, None)])
+def test_partial_files_are_continued_from_what_is_there_and_known(
+    destination: PosixDestination, root: Path, there: int, kept: int, continued: int | None
+) -> None:
+    stage(destination, {"x.fits": b"x" * there})
+    found = destination.inspect(PLACE, expected({"x.fits": FILES["x.fits"]}, kept=kept))
+    assert found.kept == ({} if continued is None else {1: continued})
+    assert (staging(root) / "x.fits").exists() is (continued is not None)
+
+
+def test_what_the_index_does_not_list_leaves_the_staging_area(destination: PosixDestination, root: Path) -> None:
+    stage(destination, {**FILES, "of an older index": b"!", "index.txt": b"of an earlier try"})
+    (staging(root) / "folder").mkdir()
+    (staging(root) / "folder" / "deep").write_bytes(b"!")
+    assert sorted(destination.inspect(PLACE, expected(FILES)).adopted) == [1, 2, 3]
+    assert content(staging(root)) == FILES
+
+
+@pytest.mark.parametrize("swap", [True, False])
+def test_a_new_revision_replaces_the_old_one(
+    destination: PosixDestination, root: Path, swap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not swap:  # as on a file system that can't exchange two directories
+        monkeypatch.setattr(linux, "_RENAME_EXCHANGE", 0x4000)
+    publish(destination, FILES)
+    publish(destination, NEWER, Place(9, "raw", "a.1"))
+    assert content(root / "raw" / "a.1") == {**NEWER, "index.txt": b"index\n"}
+    [kept] = (root / ".mirrortui" / "replaced").iterdir()
+    assert content(kept) == {name: FILES[name] for name in ("y.fits", "empty")}
+    publish(destination, {**NEWER, "more": b"!"}, Place(10, "raw", "a.1"))
+    assert len(list((root / ".mirrortui" / "replaced").iterdir())) == 1
+    assert list((root / ".mirrortui" / "staging" / OWNER).iterdir()) == []
+
+
+def test_the_longest_name_can_be_replaced(destination: PosixDestination, root: Path) -> None:
+    name = "é" * 127
+    publish(destination, FILES, Place(1, "raw", name))
+    publish(destination, NEWER, Place(2, "raw", name))
+    assert content(root / "raw" / name) == {**NEWER, "index.txt": b"index\n"}
+
+
+def test_after_a_crash_before_the_rename_nothing_is_taken_for_published(
+    destination: PosixDestination, root: Path
+) -> None:
+    publish(destination, NEWER)
+    place = Place(8, "raw", "a.1")
+    stage(destination, FILES, place)
+    sealed = destination.seal(place, b"index\n", in_place=False)
+    destination.close()
+    again = other(root, OWNER)
+    again.open()
+    assert not again.is_published(place, sealed.inode)
+    assert not again.is_published(Place(8, "raw", "b"), sealed.inode)
+    assert not again.is_published(Place(8, "nowhere", "b"), sealed.inode)
+    assert not again.stage(place)
+    assert sorted(again.inspect(place, expected(FILES)).adopted) == [1, 2, 3]
+    again.publish(again.seal(place, b"index\n", in_place=False))
+    assert content(root / "raw" / "a.1") == {**FILES, "index.txt": b"index\n"}
+    again.close()
+
+
+def test_after_a_crash_between_the_swap_and_the_clearing_the_old_revision_goes(
+    destination: PosixDestination, root: Path
+) -> None:
+    publish(destination, NEWER)
+    place = Place(8, "raw", "a.1")
+    stage(destination, FILES, place)
+    sealed = destination.seal(place, b"index\n", in_place=False)
+    final, swapped = root / "raw" / "a.1", staging(root, place)
+    final.rename(root / "third")
+    swapped.rename(final)
+    (root / "third").rename(swapped)
+    destination.close()
+    again = other(root, OWNER)
+    again.open()
+    assert again.is_published(place, sealed.inode)
+    assert content(final) == {**FILES, "index.txt": b"index\n"}
+    assert not swapped.exists()
+    [kept] = (root / ".mirrortui" / "replaced").iterdir()
+    assert content(kept) == {"z.fits": NEWER["z.fits"]}
+    again.close()
+
+
+def test_dropping_a_staging_area_is_final_and_repeatable(destination: PosixDestination, root: Path) -> None:
+    stage(destination, FILES)
+    destination.drop(PLACE.fileset_id)
+    destination.drop(PLACE.fileset_id)
+    assert not staging(root).exists()
+    assert destination.stage(PLACE)

@@ -1,0 +1,278 @@
+"""What listings of a product change in the state, and what they must not."""
+
+from __future__ import annotations
+
+from core.model import ListedFileset, Rejection
+from core.store import listings, operate, registry
+from core.store.commands import Target
+from core.store.database import Database
+from core.store.records import ProductRow
+from tests.core.store.seed import (
+    NOW,
+    add_mirror,
+    add_product,
+    cursor_of,
+    fileset,
+    poll,
+    publish,
+    read_index,
+    some_files,
+    states,
+    transferring,
+)
+
+ABC = [("a", 1), ("b", 2), ("c", 3)]
+
+
+async def test_the_first_list_discovers_everything_in_order(db: Database) -> None:
+    product = await add_product(db)
+    merged = await poll(db, product, [("z", 5), ("a", 5), ("m", 5)])
+    assert (merged.listed, merged.discovered, merged.full, merged.empty) == (3, 3, True, False)
+    assert [row["name"] for row in await db.rows("SELECT name FROM filesets ORDER BY seq")] == ["z", "a", "m"]
+    assert await states(db, product) == dict.fromkeys("zam", "discovered")
+    assert await cursor_of(db, product) == "m"
+
+
+async def test_an_incremental_list_adds_and_withdraws_nothing(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    merged = await poll(db, product, [("d", 3), ("e", 9)], cursor="c")
+    assert (merged.discovered, merged.withdrawn, merged.full) == (2, 0, False)
+    assert await states(db, product) == dict.fromkeys("abcde", "discovered")
+    assert await cursor_of(db, product) == "e"
+    merged = await poll(db, product, [], cursor="e")
+    assert (merged.listed, merged.empty, merged.full) == (0, False, False)
+    assert await cursor_of(db, product) == "e"
+
+
+async def test_a_whole_list_answered_to_a_cursor_is_compared_as_a_whole(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    merged = await poll(db, product, [("b", 2), ("c", 3), ("d", 4)], cursor="c")
+    assert (merged.discovered, merged.withdrawn, merged.full) == (1, 1, True)
+    assert await states(db, product) == {"a": "withdrawn", "b": "discovered", "c": "discovered", "d": "discovered"}
+    assert await cursor_of(db, product) == "d"
+
+
+async def test_falling_back_to_an_older_cursor_withdraws_nothing(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    merged = await poll(db, product, [("c", 3), ("d", 4)], cursor="b")
+    assert (merged.discovered, merged.withdrawn, merged.full) == (1, 0, False)
+    assert await states(db, product) == dict.fromkeys("abcd", "discovered")
+
+
+async def test_cursors_are_the_last_seen_names_without_withdrawn_ones(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    [row] = await registry.selected_products(db, 1)
+    assert isinstance(row, ProductRow)
+    assert await registry.known_cursors(db, row, 2) == ["c", "b"]
+    await poll(db, product, [("a", 1), ("hidden", 1), ("b", 2)])
+    [row] = await registry.selected_products(db, 1)
+    assert await registry.known_cursors(db, row, 3) == ["b", "hidden", "a"]
+
+
+async def test_filesets_of_one_second_are_all_seen(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 7), ("b", 7)])
+    await poll(db, product, [("c", 7)], cursor="b")
+    assert await states(db, product) == dict.fromkeys("abc", "discovered")
+
+
+async def test_a_fileset_that_was_hidden_is_found_by_the_whole_list(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 1), ("c", 3)])
+    merged = await poll(db, product, ABC)
+    assert (merged.discovered, merged.withdrawn) == (1, 0)
+    assert await states(db, product) == dict.fromkeys("abc", "discovered")
+    assert await cursor_of(db, product) == "c"
+
+
+async def test_what_is_withdrawn_stops_and_comes_back_as_what_it_was(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    done, begun = await publish(db, "a"), await transferring(db, "b", some_files())
+    merged = await poll(db, product, [("c", 3)])
+    assert merged.withdrawn == 2
+    assert set(merged.stopped) == {done.id, begun.id}
+    assert await states(db, product) == {"a": "withdrawn", "b": "withdrawn", "c": "discovered"}
+    merged = await poll(db, product, ABC)
+    assert (merged.discovered, merged.withdrawn) == (0, 0)
+    assert await states(db, product) == {"a": "published", "b": "discovered", "c": "discovered"}
+    assert (await fileset(db, "b")).id == begun.id
+
+
+async def test_another_registration_time_makes_a_new_revision(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    old = [await publish(db, "a"), await transferring(db, "b", some_files())]
+    merged = await poll(db, product, [("a", 9), ("b", 9)], cursor="c")
+    assert (merged.superseded, merged.discovered) == (2, 2)
+    assert set(merged.stopped) == {row.id for row in old}
+    for name in "ab":
+        new = await fileset(db, name)
+        assert (new.revision, new.registered, new.state) == (2, 9, "discovered")
+    assert await db.value("SELECT count(*) FROM filesets WHERE state = 'superseded'") == 2
+    await poll(db, product, [("a", 12)], cursor="b")
+    assert (await fileset(db, "a")).revision == 3
+
+
+async def test_a_fileset_that_is_just_being_published_is_not_pulled_away(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    row = await transferring(db, "a", [])
+    await db.run("UPDATE filesets SET state = 'staged' WHERE id = ?", (row.id,))
+    await db.run("UPDATE filesets SET state = 'publishing' WHERE id = ?", (row.id,))
+    await poll(db, product, [("b", 2), ("c", 3)])
+    await poll(db, product, [("a", 9), ("b", 2), ("c", 3)])
+    assert (await fileset(db, "a")).state == "publishing"
+    await db.run("UPDATE filesets SET state = 'published' WHERE id = ?", (row.id,))
+    await poll(db, product, [("a", 9), ("b", 2), ("c", 3)])
+    assert (await fileset(db, "a")).revision == 2
+
+
+async def test_an_upstream_that_lost_everything_raises_an_alarm_and_changes_nothing(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    await publish(db, "a")
+    before = [tuple(row) for row in await db.rows("SELECT * FROM filesets")]
+    merged = await poll(db, product, [])
+    assert (merged.empty, merged.withdrawn, merged.stopped) == (True, 0, ())
+    assert [tuple(row) for row in await db.rows("SELECT * FROM filesets")] == before
+    assert await cursor_of(db, product) == "c"
+    assert "nothing was deleted" in await db.value("SELECT alarm FROM products")
+    await poll(db, product, ABC)
+    assert await db.value("SELECT alarm FROM products") is None
+
+
+async def test_a_product_that_never_had_anything_is_no_alarm(db: Database) -> None:
+    product = await add_product(db)
+    assert (await poll(db, product, [])).empty is False
+    assert await db.value("SELECT alarm FROM products") is None
+    assert await cursor_of(db, product) is None
+
+
+async def test_a_changed_choice_moves_filesets_both_ways(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [*ABC, ("d", 4)], wanted=lambda name: name != "a")
+    assert (await states(db, product))["a"] == "excluded"
+    await publish(db, "d")
+    begun = await transferring(db, "b", some_files())
+    merged = await poll(db, product, [*ABC, ("d", 4)], wanted=lambda name: name == "a")
+    assert begun.id in merged.stopped
+    assert await states(db, product) == {"a": "discovered", "b": "excluded", "c": "excluded", "d": "published"}
+    await poll(db, product, [*ABC, ("d", 4)])
+    assert await states(db, product) == {**dict.fromkeys("abc", "discovered"), "d": "published"}
+
+
+async def test_a_changed_choice_asks_for_the_whole_list(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    for choice, due in (("", False), ("*.fits", True)):
+        await registry.choose_products(db, 1, ["raw"], [], lambda _: True, choice)
+        [row] = await registry.selected_products(db, 1)
+        assert (row.id, row.full_list_due) == (product, due)
+
+
+async def test_a_fileset_listed_twice_is_one_with_its_later_registration(db: Database) -> None:
+    product = await add_product(db)
+    merged = await poll(db, product, [("a", 1), ("b", 2), ("a", 3), ("b", 2)])
+    assert (merged.listed, merged.discovered) == (2, 2)
+    assert (await fileset(db, "a")).registered == 3
+    assert await cursor_of(db, product) == "b"
+
+
+async def _refused(db: Database) -> list[tuple[str, str]]:
+    return [(row["name"], row["reason"]) for row in await db.rows("SELECT * FROM rejections ORDER BY name")]
+
+
+async def test_refused_rows_of_a_whole_list_replace_those_before(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 1), Rejection(3, "..", "reserved"), Rejection(4, "x", "bad time")])
+    assert await _refused(db) == [("..", "reserved"), ("x", "bad time")]
+    await poll(db, product, [("a", 1), Rejection(9, "y", "bad time")])
+    assert await _refused(db) == [("y", "bad time")]
+
+
+async def test_refused_rows_of_incremental_lists_accumulate_without_duplicates(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 1), Rejection(3, "x", "bad time")])
+    for _ in range(2):
+        await poll(db, product, [Rejection(1, "y", "bad time"), Rejection(2, "x", "bad time")], cursor="a")
+    assert await _refused(db) == [("x", "bad time"), ("y", "bad time")]
+    assert await cursor_of(db, product) == "a"
+
+
+async def test_a_fileset_whose_row_is_garbled_is_not_withdrawn(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    merged = await poll(db, product, [("a", 1), Rejection(2, "b", "the time is not a time")])
+    assert merged.withdrawn == 1
+    assert await states(db, product) == {"a": "discovered", "b": "discovered", "c": "withdrawn"}
+
+
+async def test_the_cursor_moves_only_with_the_rows(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    try:
+        async with db.transaction():
+            await listings.begin(db, product)
+            await listings.add(db, product, 0, [ListedFileset("d", 4, "")], lambda _: True)
+            await listings.merge(db, product, 1, "c", NOW)
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert await cursor_of(db, product) == "c"
+    assert await states(db, product) == dict.fromkeys("abc", "discovered")
+    assert (await poll(db, product, [("d", 4)], cursor="c")).discovered == 1
+
+
+async def test_a_listing_cut_off_before_its_merge_leaves_no_trace(db: Database) -> None:
+    product = await add_product(db)
+    await listings.begin(db, product)
+    await listings.add(db, product, 0, [ListedFileset("ghost", 4, ""), Rejection(1, "x", "y")], lambda _: True)
+    await poll(db, product, ABC)
+    assert await states(db, product) == dict.fromkeys("abc", "discovered")
+    assert await _refused(db) == []
+
+
+async def test_products_do_not_mix(db: Database) -> None:
+    products = await add_mirror(db, products=["p", "q"])
+    await listings.begin(db, products["p"])
+    await listings.add(db, products["p"], 0, [ListedFileset("a", 1, "")], lambda _: True)
+    await poll(db, products["q"], [("a", 2), ("b", 3)])
+    async with db.transaction():
+        await listings.merge(db, products["p"], 1, None, NOW)
+    assert await states(db, products["p"]) == {"a": "discovered"}
+    assert await states(db, products["q"]) == {"a": "discovered", "b": "discovered"}
+
+
+async def test_text_that_is_not_utf8_can_be_listed(db: Database) -> None:
+    product = await add_product(db)
+    bad = b"caf\xe9".decode("utf-8", "surrogateescape")
+    await poll(db, product, [ListedFileset("a", 1, bad, {bad: bad, "none": None})])
+    await publish(db, "a", [])
+    [(_, row)] = await registry.published_filesets(db, product, 0, 10)
+    assert row.columns == {bad: bad, "none": None}
+    assert row.type == "caf\\udce9"
+
+
+async def test_held_and_cancelled_filesets_stay_what_they_are(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    await operate.hold(db, await operate.matching(db, Target(filesets=("a",)), "filesets.state IN " + operate.OPEN))
+    await operate.cancel(db, await operate.matching(db, Target(filesets=("b",)), "filesets.state IN " + operate.OPEN))
+    await poll(db, product, ABC, wanted=lambda _: False)
+    assert await states(db, product) == {"a": "held", "b": "cancelled", "c": "excluded"}
+
+
+async def test_a_list_of_50000(db: Database) -> None:
+    product = await add_product(db)
+    rows = [(f"o{at:06d}", at) for at in range(50_000)]
+    assert (await poll(db, product, rows)).discovered == 50_000
+    await read_index(db, "o000000", some_files())
+    merged = await poll(db, product, [*rows[1:], ("new", 99)])
+    assert (merged.listed, merged.discovered, merged.withdrawn) == (50_000, 1, 1)
+    assert await db.value("SELECT n FROM counters WHERE scope = 'fileset' AND state = 'discovered'") == 50_000
+    assert await cursor_of(db, product) == "new"
