@@ -20,12 +20,19 @@ LEVELS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 LIBRARIES = ("asyncio", "httpcore", "httpx")
 """Their lower levels tell what matters to their authors, URLs with secrets included."""
 
+SHORTEST_SECRET = 4
+"""Characters; a shorter one stands in ordinary words and numbers, too."""
+
 _secrets: set[str] = set()
 
 
 def hide_secret(value: str) -> None:
-    """Have `value` replaced by ``***`` in every log line from now on, also as it is quoted in a URL."""
-    if value:
+    """Have `value` replaced by ``***`` in every log line from now on, also as it is quoted in a URL.
+
+    One of fewer than SHORTEST_SECRET characters is not: it would blot out half of each line, and so give itself
+    away. This is the second guard only: whoever writes a message leaves secrets out of it, short or long.
+    """
+    if len(value) >= SHORTEST_SECRET:
         _secrets.update((value, quote(value, safe="")))
 
 

@@ -30,7 +30,7 @@ _FACTORS = {
 """Spelt exactly, for ``Mb`` is a megabit."""
 _PART = r"(?:([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*%s)?"
 _DURATION = re.compile(r"\s*".join(_PART % unit for unit in "dhms"))
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def format_duration(seconds: float) -> str:
 
 def format_time(epoch: float) -> str:
     """Return the UTC time of `epoch`, to the second: ``"2026-11-21T07:58:02Z"``."""
-    return datetime.fromtimestamp(math.floor(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(math.floor(epoch), UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def quoted(value: object) -> str:

@@ -27,6 +27,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BRACKETS = re.compile(r"\[!?.[^\]]*\]")
+_TELLING = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
+"""In the name of a header: its value is a secret, wherever it comes from."""
 _OWN_HEADERS = frozenset({"accept-encoding", "connection", "content-length", "host", "if-range", "range"})
 """What the engine itself must say for resuming and framing to be right."""
 
@@ -176,14 +178,17 @@ def secret(name: str, info: ValidationInfo) -> SecretStr | None:
     return SecretStr(value)
 
 
-def headers(value: object, info: ValidationInfo) -> tuple[tuple[str, SecretStr], ...]:
-    """A table of request headers; a value ``"env:NAME"`` is taken from the environment."""
+def headers(value: object, info: ValidationInfo) -> tuple[tuple[str, str | SecretStr], ...]:
+    """A table of request headers; a value ``"env:NAME"`` is taken from the environment.
+
+    Such a value is a secret, and so is every one of a header whose name tells that it holds one.
+    """
     if not isinstance(value, dict):
         raise ValueError('expected a table such as { "X-Api-Key" = "env:PS1_KEY" }')
     return tuple((name, held) for name, text in value.items() if (held := _header(name, text, info)) is not None)
 
 
-def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | None:
+def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | str | None:
     if not _HEADER.fullmatch(name):
         raise ValueError(f"expected the name of a header, got {quoted(name)}")
     if name.lower() in _OWN_HEADERS:
@@ -196,7 +201,12 @@ def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | None:
         held = secret(value[4:], info)
     if held is not None:
         demand_header_text(name, held)
-    return held
+    return held if value.startswith("env:") or _TELLING.search(name) else value
+
+
+def revealed(value: SecretStr | str) -> str:
+    """Return the text itself, be it a secret or not."""
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def demand_header_text(name: str, value: SecretStr) -> None:

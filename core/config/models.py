@@ -92,7 +92,7 @@ class Mirror(_Table):
     bearer_env: Variable = None
     bearer: SecretStr | None = Field(default=None, validate_default=True, exclude=True)
     ca_file: Annotated[Path | None, BeforeValidator(fields.existing_file)] = None
-    headers: Annotated[tuple[tuple[str, SecretStr], ...], BeforeValidator(fields.headers)] = ()
+    headers: Annotated[tuple[tuple[str, str | SecretStr], ...], BeforeValidator(fields.headers)] = ()
     connect_timeout: Timeout = 30.0
     index_timeout: Timeout = 60.0
     stall_timeout: Timeout = 60.0
@@ -104,16 +104,14 @@ class Mirror(_Table):
 
     def credential_headers(self) -> tuple[tuple[str, str], ...]:
         """Return the configured headers and the bearer token as request headers, with their secrets."""
-        configured = tuple((name, value.get_secret_value()) for name, value in self.headers)
-        return (
-            (*configured, ("Authorization", f"Bearer {self.bearer.get_secret_value()}")) if self.bearer else configured
-        )
+        configured = tuple((name, fields.revealed(value)) for name, value in self.headers)
+        return (*configured, ("Authorization", f"Bearer {fields.revealed(self.bearer)}")) if self.bearer else configured
 
     def secrets(self) -> tuple[str, ...]:
         """Return every text that must never be shown, also as it looks on the wire."""
-        found = [value for _, value in self.credential_headers()]
+        found = [fields.revealed(value) for _, value in self.headers if isinstance(value, SecretStr)]
         if self.bearer:
-            found.append(self.bearer.get_secret_value())
+            found.append(fields.revealed(self.bearer))
         if password := self.password_value():
             found += [password, b64encode(f"{self.username}:{password}".encode()).decode()]
         return tuple(found)

@@ -9,7 +9,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A file that a fileset is to hold; `kept` bytes of it may already be in staging, to be continued."""
+    """A file that a fileset is to hold; `kept` bytes of it may already be in staging, to be continued.
+
+    `staged` tells that it was recorded as complete; with `proven` its bytes can't have been lost since then.
+    """
 
     id: int
     name: str
@@ -17,6 +20,7 @@ class Expected:
     digest: str | None
     staged: bool
     kept: int
+    proven: bool = False
 
 
 @dataclass(slots=True)
@@ -56,7 +60,7 @@ class Destination(Protocol):
     """Where published filesets live. Every method may raise DiskError."""
 
     def open(self) -> None:
-        """Make the destination ready and lock it. Raises LeaseHeld if another engine uses it."""
+        """Make the destination ready and lock it, unless it is. Raises LeaseHeld if another engine uses it."""
 
     def close(self) -> None:
         """Give back locks and descriptors."""
@@ -87,6 +91,9 @@ class Destination(Protocol):
 
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell, after a crash, whether the directory with this inode stands at its final place; if so, finish."""
+
+    def areas(self) -> list[int]:
+        """Return the filesets that have a staging area."""
 
     def drop(self, fileset_id: int) -> None:
         """Remove the staging area of a fileset."""

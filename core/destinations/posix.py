@@ -44,6 +44,8 @@ class PosixDestination:
 
     def open(self) -> None:
         """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
+        if self._staging >= 0:
+            return
         try:
             with self._told("cannot be used"):
                 self.root.mkdir(parents=False, exist_ok=True)
@@ -148,13 +150,14 @@ class PosixDestination:
 
     def _in_staging(self, staging: int, one: Expected, found: Found) -> bool:
         size = below.regular_size(staging, one.name)
-        if one.staged and size == one.size:
+        if one.proven and size == one.size:
             return True
-        if one.staged:
+        right = size is not None and _is_right(staging, one)
+        if one.staged and not right:
             found.lost.append(one.id)
         if size is None:
             return False
-        if _is_right(staging, one):
+        if right:
             if self._durability is Durability.FULL:
                 below.sync(staging, one.name)
             found.adopted.append(one.id)
@@ -293,6 +296,11 @@ class PosixDestination:
                 with below.opened(self._root, place.product) as product:
                     self._retire(place, product)
             return appeared
+
+    def areas(self) -> list[int]:
+        """Return the filesets that have a staging area."""
+        with self._told("cannot be examined"):
+            return [int(name) for name in os.listdir(self._staging) if name.isdecimal()]
 
     def drop(self, fileset_id: int) -> None:
         """Remove the staging area of a fileset, if there is one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from core.destinations.base import Expected, Found, Place
 from core.engine.context import Context, MirrorRun
@@ -28,14 +28,15 @@ ENOUGH_FILESETS = 256
 
 
 class Admission:
-    """Keeps the scheduler fed; filesets that are `publishing` are left alone."""
+    """Keeps the scheduler fed."""
 
-    def __init__(self, context: Context, scheduler: Scheduler, publishing: Callable[[int], bool]):
+    def __init__(self, context: Context, scheduler: Scheduler):
         self._context = context
-        self._publishing = publishing
         self._scheduler = scheduler
         self._exhausted: set[int] = set()
         self._resumable: deque[int] = deque()
+        self._beginning: int | None = None
+        self._revoked: set[int | None] = set()
         self.working = False
 
     def queued(self, product: int) -> None:
@@ -46,26 +47,37 @@ class Admission:
     async def reconsider(self) -> None:
         """Look again at filesets that were begun, and at what is queued, after a start or a command."""
         self._exhausted.clear()
-        self._resume(await filesets.begun(self._context.db, self._context.now()))
+        self.resume(await filesets.begun(self._context.db, self._context.now()))
         self._scheduler.hungry.set()
 
-    def _resume(self, found: Iterable[int]) -> None:
+    def resume(self, found: Iterable[int]) -> None:
+        """Bring back filesets that were begun, unless they are under way."""
         waiting = set(self._resumable)
         self._resumable.extend(one for one in found if one not in self._scheduler.runs and one not in waiting)
+        if self._resumable:
+            self._scheduler.hungry.set()
 
     async def due(self) -> None:
         """Bring back what has become due to be tried again."""
         now = self._context.now()
-        found = await filesets.due(self._context.db, now)
+        found = await filesets.due(self._context.db, self._context.at_work, now)
+        if any(fileset in self._scheduler.runs for fileset in found):
+            await self._scheduler.recorder.flush()
         for fileset in found:
+            rows = await files.due_in(self._context.db, fileset, now)
             run = self._scheduler.runs.get(fileset)
             if run is not None and not run.dropped:
-                known = self._scheduler.holds(run)
-                rows = await files.due_in(self._context.db, fileset, now)
-                run.pending.extend(row for row in rows if row.id not in known)
-        self._resume(found)
+                self._scheduler.offer(run, rows)
+        self.resume(found)
         if found:
-            self._scheduler.hungry.set()
+            self._scheduler.fill()
+
+    async def drop(self, found: Iterable[int]) -> None:
+        """Take filesets out of everything that is under way; return when that is recorded."""
+        gone = set(found)
+        self._revoked |= gone & {self._beginning}
+        self._resumable = deque(one for one in self._resumable if one not in gone)
+        await self._scheduler.drop(gone)
 
     @property
     def idle(self) -> bool:
@@ -87,7 +99,7 @@ class Admission:
         for run in list(self._scheduler.runs.values()):
             if not run.exhausted and len(run.pending) < WINDOW // 2:
                 await self._load(run)
-        while self._resumable and not self._enough():
+        for _ in range(len(self._resumable)):
             await self._readmit(self._resumable.popleft())
         if self._context.draining.is_set():
             return
@@ -100,14 +112,14 @@ class Admission:
         ]
         admitted = 0
         for product, mirror in products:
-            if self._enough():
-                return
-            admitted += await self._admit(product, mirror)
+            if not self._enough(mirror):
+                admitted += await self._admit(product, mirror)
         if admitted:
             self._scheduler.hungry.set()
 
-    def _enough(self) -> bool:
-        return self._scheduler.pending >= ENOUGH_FILES or len(self._scheduler.runs) >= ENOUGH_FILESETS
+    def _enough(self, mirror: MirrorRun) -> bool:
+        runs = [run for run in self._scheduler.runs.values() if run.mirror is mirror]
+        return len(runs) >= ENOUGH_FILESETS or sum(len(run.pending) for run in runs) >= ENOUGH_FILES
 
     async def _admit(self, product: int, mirror: MirrorRun) -> int:
         rows = await filesets.next_queued(self._context.db, product, BATCH)
@@ -150,23 +162,38 @@ class Admission:
     async def _readmit(self, fileset: int) -> None:
         row = await filesets.get(self._context.db, fileset)
         mirror = self._context.mirror_of(row.product_id) if row else None
-        taken = fileset in self._scheduler.runs or self._publishing(fileset)
-        if row and row.state is FilesetState.TRANSFERRING and mirror and mirror.working and not taken:
-            await self._begin(row, mirror)
+        if row is None or mirror is None or not mirror.working:
+            return
+        if self._enough(mirror):
+            self._resumable.append(fileset)
+            return
+        await self._begin(row, mirror)
 
     async def _begin(self, row: FilesetRow, mirror: MirrorRun) -> None:
-        place = Place(row.id, mirror.products[row.product_id], row.name)
-        run = Run(row, mirror, place, unstaged=row.files)
+        """Bring one fileset into the schedule, unless it is taken away meanwhile."""
+        name = mirror.products.get(row.product_id)
+        if name is None or row.id in self._scheduler.runs or self._context.publishing(row.id):
+            return
+        self._beginning = row.id
         try:
-            fresh = await asyncio.to_thread(mirror.destination.stage, place)
-            if not fresh:
-                run.in_place = await self._inspect(run)
-            if not fresh or row.trouble:
-                run.unstaged = await files.unstaged(self._context.db, row.id)
-            await self._load(run)
-            self._scheduler.add(run)
+            run = await self._prepare(Run(row, mirror, Place(row.id, name, row.name)))
+            now = await filesets.get(self._context.db, row.id)
+            wanted = now is not None and now.state is FilesetState.TRANSFERRING and row.product_id in mirror.products
+            if wanted and row.id not in self._revoked:
+                self._scheduler.add(run)
         except DiskError as error:
             await self._context.disk_refused(mirror, row, error)
+        finally:
+            self._revoked.discard(row.id)
+            self._beginning = None
+
+    async def _prepare(self, run: Run) -> Run:
+        fresh = await asyncio.to_thread(run.mirror.destination.stage, run.place)
+        if not fresh:
+            run.in_place = await self._inspect(run)
+        run.missing = await files.unstaged(self._context.db, run.row.id)
+        await self._load(run)
+        return run
 
     async def _inspect(self, run: Run) -> bool:
         """Take over what is there of a fileset already; tell whether all of it stands at its final place."""
@@ -174,9 +201,9 @@ class Admission:
         after = 0
         while window := await files.all_of(self._context.db, run.row.id, after, WINDOW):
             after = window[-1].id
-            expected += [_expected(row) for row in window]
+            expected += [_expected(row, self._context.rebooted) for row in window]
         found = await asyncio.to_thread(run.mirror.destination.inspect, run.place, expected)
-        await self._context.journal.write(lambda db: _take_over(db, found))
+        await self._context.journal.write(lambda db: _take_over(db, run.row.id, found))
         return found.in_place
 
     async def _load(self, run: Run) -> None:
@@ -185,17 +212,20 @@ class Admission:
             run.exhausted = True
         if rows:
             run.after = rows[-1].id
-        known = run.waiting | {file.id for file in run.pending}
-        run.pending.extend(row for row in rows if row.id not in known)
+        self._scheduler.offer(run, rows)
 
 
-async def _take_over(db: Database, found: Found) -> None:
+async def _take_over(db: Database, fileset: int, found: Found) -> None:
+    row = await filesets.get(db, fileset)
+    if row is None or row.state is not FilesetState.TRANSFERRING:
+        return
     await files.reset_lost(db, found.lost)
     await files.staged(db, found.adopted)
     await files.keep(db, found.kept)
     await filesets.judge(db, {fileset_of(one) for one in found.adopted})
 
 
-def _expected(row: FileRow) -> Expected:
+def _expected(row: FileRow, rebooted: bool) -> Expected:
     kept = row.kept if row.validator and row.digest else 0
-    return Expected(row.id, row.name, row.size, row.digest, row.state is FileState.STAGED, kept)
+    staged = row.state is FileState.STAGED
+    return Expected(row.id, row.name, row.size, row.digest, staged, kept, proven=staged and not rebooted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 from core.config import Config, Mirror, matches
@@ -78,12 +78,18 @@ class Context:
         self.mirrors: dict[int, MirrorRun] = {}
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
+        self.rebooted = False
+        """True if the machine was started anew since the last engine: what was not flushed may be lost."""
+        self.publishing: Callable[[int], bool] = lambda _: False
+        """Tells whether a fileset is being published by this engine."""
         self.now: Callable[[], float] = time.time
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._spawned: set[asyncio.Task[None]] = set()
 
     @property
     def db(self) -> Database:
         """The state, for reading."""
-        return self.journal.db
+        return self.journal.reader
 
     def chosen(self, product: str) -> bool:
         """Tell whether this run is about a product of this name."""
@@ -93,13 +99,31 @@ class Context:
         """Return the mirror that a product belongs to, if that product is being mirrored."""
         return next((mirror for mirror in self.mirrors.values() if product in mirror.products), None)
 
-    async def refresh(self, lift: bool = False) -> None:
-        """Read again which mirrors and products are paused; with `lift`, forget stops that were lifted in the state."""
+    @property
+    def at_work(self) -> list[int]:
+        """The products of which something may be begun now."""
+        return [product for mirror in self.mirrors.values() if mirror.working for product in mirror.products]
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Do `work` soon, beside everything else; an error in it ends the engine."""
+        task = asyncio.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._spawned.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End the engine with `error`."""
+        if not self.failure.done():
+            self.failure.set_exception(error)
+
+    async def refresh(self) -> None:
+        """Read again which mirrors and products are paused."""
         for mirror in self.mirrors.values():
-            row = await self.db.one("SELECT paused, stopped FROM mirrors WHERE id = ?", (mirror.id,))
-            mirror.paused = bool(row and row["paused"])
-            if lift and row and row["stopped"] is None:
-                mirror.stop = None
+            mirror.paused, _ = await registry.mirror_flags(self.db, mirror.id)
             products = await registry.selected_products(self.db, mirror.id)
             mirror.products = {row.id: row.name for row in products if self.chosen(row.name)}
 

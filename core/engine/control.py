@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from core.engine.admission import Admission
 from core.engine.context import Context
+from core.engine.recovery import lift_stops
 from core.engine.scheduler import Scheduler
 from core.errors import DiskError
 from core.model import CommandKind
@@ -19,33 +20,26 @@ from core.units import counted
 LOOK_SECONDS = 0.2
 """Commands are looked for at least this often."""
 
-_FITTING = {
-    CommandKind.HOLD: operate.OPEN,
-    CommandKind.RELEASE: "('held')",
-    CommandKind.CANCEL: operate.OPEN.removesuffix(")") + ", 'held')",
-    CommandKind.REQUEUE: "('cancelled')",
-}
-
 
 class Control:
     """Looks for commands, and makes the schedule agree with what they changed."""
 
     def __init__(
-        self, context: Context, scheduler: Scheduler, admission: Admission, changed: Callable[[CommandKind], None]
+        self,
+        context: Context,
+        scheduler: Scheduler,
+        admission: Admission,
+        changed: Callable[[CommandKind | None], None],
     ):
         self._context = context
         self._scheduler = scheduler
         self._admission = admission
         self._changed = changed
-        self._version = -1
 
     async def run(self) -> None:
-        """Look for commands for ever; what others commit changes `data_version`, which costs nothing to ask."""
+        """Look for commands for ever."""
         while True:
-            version = int(await self._context.db.value("PRAGMA data_version"))
-            if version != self._version:
-                self._version = version
-                await self.obey()
+            await self.obey()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def obey(self) -> None:
@@ -53,30 +47,36 @@ class Control:
         while found := await commands.new(self._context.db):
             for command in found:
                 await self._obey(command)
-                self._changed(command.kind)
 
     async def _obey(self, command: Command) -> None:
+        done = False
         try:
             result = await self._carry_out(command)
             done = True
-        except (NothingMatches, IllegalTransition) as error:
-            result, done = str(error), False
+        except NothingMatches as error:
+            result = str(error)
+        except IllegalTransition:
+            result = "its state has changed in this moment; look at `mirrortui status`, then try again"
         now = self._context.now()
         await self._context.journal.write(lambda db: commands.finish(db, command.id, done, result, now))
-        await self._context.refresh(lift=True)
+        await lift_stops(self._context)
+        await self._context.refresh()
         await self._admission.reconsider()
         level = "info" if done else "warning"
-        await self._context.tell(level, f"{command.kind} by {command.who}: {result}")
+        await self._context.tell(level, f"{command.kind or 'unknown command'} by {command.who}: {result}")
+        self._changed(command.kind)
 
     async def _carry_out(self, command: Command) -> str:
         kind, target = command.kind, command.target
+        if kind is None:
+            raise NothingMatches("this version of mirrortui does not know this command; upgrade it")
         if kind in (CommandKind.PAUSE, CommandKind.RESUME):
             return await self._pause(command)
         if kind is CommandKind.RETRY:
             found = await operate.to_retry(self._context.db, target)
             return await self._retry(command, found)
-        found = await operate.matching(self._context.db, target, f"filesets.state IN {_FITTING[kind]}")
-        await self._scheduler.drop(found)
+        found = await operate.matching(self._context.db, target, operate.FITTING[kind])
+        await self._admission.drop(found)
         action = {
             CommandKind.HOLD: operate.hold,
             CommandKind.RELEASE: operate.release,
@@ -89,7 +89,7 @@ class Control:
         return counted(len(found), "fileset")
 
     async def _retry(self, command: Command, found: list[int]) -> str:
-        await self._scheduler.drop(found)
+        await self._admission.drop(found)
 
         async def write(db: Database) -> int:
             await operate.retry(db, found, command.target.kind)
@@ -109,7 +109,7 @@ class Control:
                 for run in self._scheduler.runs.values()
                 if run.mirror is mirror and (mirror.paused or run.row.product_id not in mirror.products)
             ]
-            await self._scheduler.drop(gone)
+            await self._admission.drop(gone)
         return counted(touched, "product" if command.target.product else "mirror")
 
     async def _drop_staging(self, found: list[int]) -> None:

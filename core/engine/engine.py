@@ -7,15 +7,16 @@ import logging
 import secrets
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.config import Config
 from core.engine import mirrors
-from core.engine.context import Choice, Context, MirrorRun
+from core.engine.context import Choice, Context
 from core.engine.lease import Lease
 from core.engine.parts import TICK_SECONDS, Parts
 from core.engine.recovery import recover
 from core.engine.scheduler import Totals
-from core.errors import DiskError, ExitCode, FailureKind
+from core.errors import ExitCode
 from core.executors.local import LocalExecutor
 from core.model import Durability
 from core.store import registry
@@ -39,7 +40,8 @@ class Result:
     bytes: int
     filesets: int
     stopped_by: ExitCode | None
-    drained: bool
+    unfinished: bool
+    """True if it was stopped before all sources had been listed."""
 
 
 class Engine:
@@ -62,12 +64,15 @@ class Engine:
     def stop(self, code: ExitCode) -> None:
         """Drain at the first call; at the second stop at the next chunk, to end with `code`."""
         self._signals += 1
-        if self._context is None:
-            return
-        self._context.draining.set()
         if self._signals > 1:
             self._stopped_by = code
-            self._context.aborting.set()
+        self._obey_signals()
+
+    def _obey_signals(self) -> None:
+        if self._context is not None and self._signals:
+            self._context.draining.set()
+            if self._stopped_by is not None:
+                self._context.aborting.set()
 
     def totals(self) -> Totals | None:
         """Return what has been moved so far, and what is known to be left; None before the start."""
@@ -77,8 +82,9 @@ class Engine:
         """Run to the end. Raises LeaseHeld, StateError, or DiskError if no mirror can work."""
         self._lease.take()
         try:
-            async with await Database.open_writer(self._config.engine.state) as db:
-                journal = Journal(db)
+            state = self._config.engine.state
+            async with await Database.open_writer(state) as db, await Database.open_reader(state) as reader:
+                journal = Journal(db, reader)
                 journal.start()
                 try:
                     return await self._run(journal)
@@ -90,8 +96,7 @@ class Engine:
     async def _run(self, journal: Journal) -> Result:
         context = await self._open(journal)
         self._context = context
-        if self._signals:
-            context.draining.set()
+        self._obey_signals()
         started = context.now()
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -119,12 +124,13 @@ class Engine:
             bytes=totals.bytes,
             filesets=parts.publisher.published,
             stopped_by=self._stopped_by,
-            drained=context.draining.is_set(),
+            unfinished=context.draining.is_set() and any(poller.busy for poller in parts.pollers),
         )
 
     async def _open(self, journal: Journal) -> Context:
         """Make the state agree with the configuration, and open what it names."""
         identity = await registry.setting(journal.db, "identity") or secrets.token_hex(6)
+        known_boot, boot = await registry.setting(journal.db, "boot"), boot_id()
         lease = int(await registry.setting(journal.db, "lease") or 0) + 1
         configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
 
@@ -132,34 +138,25 @@ class Engine:
             await registry.set_setting(db, "identity", identity)
             await registry.set_setting(db, "lease", str(lease))
             await registry.set_setting(db, "host", socket.gethostname())
+            await registry.set_setting(db, "boot", boot)
             return await registry.configure_mirrors(db, configured)
 
         ids = await journal.write(write)
         context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
+        context.rebooted = boot != known_boot
         for mirror in self._config.mirrors:
             if self._choice.mirror in (None, mirror.name):
                 run = mirrors.build(ids[mirror.name], mirror, self._config.engine.durability, identity)
                 context.mirrors[run.id] = run
         await context.refresh()
-        if not self._plan:
-            for run in context.mirrors.values():
-                await self._open_destination(context, run)
         return context
-
-    async def _open_destination(self, context: Context, mirror: MirrorRun) -> None:
-        try:
-            await asyncio.to_thread(mirror.destination.open)
-        except DiskError as error:
-            await context.stop_mirror(mirror, FailureKind.DISK, str(error))
 
     async def _work(self, context: Context, parts: Parts) -> None:
         """Run all parts until the end; an error in any of them ends the engine."""
-        parts.scheduler.recorder.start()
         if not self._plan:
             await parts.control.obey()
             await parts.admission.reconsider()
-        parts.indexer.wake.set()
-        tasks = parts.start()
+        tasks: list[asyncio.Future[None]] = [*parts.start(), context.journal.task, context.failure]
         end = asyncio.create_task(self._end(context, parts), name="end")
         try:
             done, _ = await asyncio.wait([*tasks, end], return_when=asyncio.FIRST_COMPLETED)
@@ -170,10 +167,11 @@ class Engine:
                 done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             end.result()
         finally:
-            for task in [*tasks, end]:
+            running = [task for task in [*tasks, end] if task is not context.journal.task]
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*tasks, end, return_exceptions=True)
-            await parts.scheduler.recorder.close()
+            await asyncio.gather(*running, return_exceptions=True)
+            await parts.scheduler.recorder.flush(with_live=True)
             await parts.scheduler.trouble.tell()
         if not (self._plan or context.aborting.is_set()):
             await parts.publisher.write_indexes()
@@ -204,3 +202,11 @@ class Engine:
             await asyncio.wait_for(parts.scheduler.drop(list(parts.scheduler.runs)), ABORT_SECONDS)
         except TimeoutError:
             log.warning("some transfers did not stop in time; their partial files are kept")
+
+
+def boot_id() -> str:
+    """Return what tells one start of this machine from another; the same for ever where the system doesn't say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from core.engine.context import Context, MirrorRun
@@ -13,6 +14,7 @@ from core.store import filesets
 from core.store.database import Database
 from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
+from core.transfer.hosts import FAILURES_TO_REST, FIRST_REST, Hosts, Trust
 from core.transfer.retry import next_step
 
 AT_ONCE = 8
@@ -25,55 +27,77 @@ MAX_REJECTIONS = 1000
 
 
 class Indexer:
-    """Brings filesets from discovered to queued; `queued` is told of each product that got one."""
+    """Brings filesets of one mirror from discovered to queued; `queued` is told of each product that got one."""
 
-    def __init__(self, context: Context, queued: Callable[[int], None]):
+    def __init__(self, context: Context, mirror: MirrorRun, hosts: Hosts, queued: Callable[[int], None]):
         self._context = context
+        self._mirror = mirror
+        self._hosts = hosts
         self._queued = queued
-        self._busy: set[int] = set()
+        self._working = self._cut_short = False
+        self._failures = 0
         self.wake = asyncio.Event()
 
     @property
     def busy(self) -> bool:
         """True while indexes are being read, or may have to be."""
-        return bool(self._busy) or self.wake.is_set()
+        return self._working or self.wake.is_set()
+
+    @property
+    def rested(self) -> bool:
+        """True if reading was cut short because the host had to be left alone, and can go on now."""
+        return self._cut_short and not self._working and self._may_read()
+
+    def goes_on_within(self, seconds: float) -> bool:
+        """Tell whether reading that was cut short can go on within this time."""
+        now = time.monotonic()
+        until = self._hosts.state(self._mirror.host, now).until or now
+        return self._cut_short and self._mirror.working and until - now <= seconds
 
     async def run(self) -> None:
         """Read indexes for ever, each time `wake` is set."""
         while True:
             await self.wake.wait()
-            self._busy.add(0)
+            self._working = True
             self.wake.clear()
             try:
-                await asyncio.gather(*(self._mirror(mirror) for mirror in list(self._context.mirrors.values())))
+                await self._read_all()
             finally:
-                self._busy.discard(0)
+                self._working = False
 
-    async def _mirror(self, mirror: MirrorRun) -> None:
+    async def _read_all(self) -> None:
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def read(row: FilesetRow) -> None:
             async with slots:
-                await self._read(mirror, row)
+                await self._read(row)
 
-        while mirror.working and not self._context.draining.is_set():
+        self._cut_short = False
+        while self._may_read():
             rows: list[FilesetRow] = []
-            for product in list(mirror.products):
+            for product in list(self._mirror.products):
                 rows += await filesets.to_index(self._context.db, product, self._context.now(), GROUP)
             if not rows:
                 return
             await asyncio.gather(*(read(row) for row in rows))
+        self._cut_short = not self._context.draining.is_set()
 
-    async def _read(self, mirror: MirrorRun, row: FilesetRow) -> None:
-        product = mirror.products.get(row.product_id)
-        if product is None or not mirror.working or self._context.draining.is_set():
+    def _may_read(self) -> bool:
+        """Tell whether the source may be asked now; a host that asked to be left alone is, for indexes too."""
+        rests = self._hosts.state(self._mirror.host, time.monotonic()).trust is Trust.RESTING
+        return self._mirror.working and not rests and not self._context.draining.is_set()
+
+    async def _read(self, row: FilesetRow) -> None:
+        product = self._mirror.products.get(row.product_id)
+        if product is None or not self._may_read():
             return
         try:
-            with await mirror.source.files(product, row.name) as listing:
+            with await self._mirror.source.files(product, row.name) as listing:
                 await self._take(row, listing)
         except SourceError as error:
-            await self._failed(mirror, product, row, error)
+            await self._failed(product, row, error)
             return
+        self._failures = 0
         self._queued(row.product_id)
 
     async def _take(self, row: FilesetRow, listing: Listing[ListedFile]) -> None:
@@ -101,20 +125,31 @@ class Indexer:
 
         await journal.write(complete)
 
-    async def _failed(self, mirror: MirrorRun, product: str, row: FilesetRow, error: SourceError) -> None:
+    async def _failed(self, product: str, row: FilesetRow, error: SourceError) -> None:
         now = self._context.now()
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
         step = next_step(error.kind, tries, now=now, retry_after=error.retry_after)
-        if step.answer is Answer.PAUSE_MIRROR:
-            await self._context.stop_mirror(mirror, error.kind, error.detail)
+        if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
+            await self._context.stop_mirror(self._mirror, error.kind, error.detail)
             return
+        self._spare_the_host(error)
         next_try = None if step.answer is Answer.QUARANTINE else step.at or now
         await self._context.journal.write(
             lambda db: filesets.failed(db, row, error.kind, error.detail, next_try, True, now)
         )
+        name = self._mirror.config.name
         await self._context.tell(
-            "warning", f"its index: {error.detail}", mirror=mirror.config.name, product=product, fileset=row.name
+            "warning", f"its index: {error.detail}", mirror=name, product=product, fileset=row.name
         )
+
+    def _spare_the_host(self, error: SourceError) -> None:
+        """Leave a host alone that asks for it, or that fails again and again."""
+        self._failures = self._failures + 1 if error.kind is FailureKind.TRANSIENT else 0
+        rest = error.retry_after or 0.0
+        if self._failures >= FAILURES_TO_REST:
+            rest = max(rest, FIRST_REST)
+        if rest:
+            self._hosts.rest(self._mirror.host, time.monotonic() + rest)
 
 
 class _Reading:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,11 +14,12 @@ from core.engine.control import Control
 from core.engine.indexer import Indexer
 from core.engine.poller import Poller
 from core.engine.publisher import Publisher
+from core.engine.recovery import clamp_waits, let_go
 from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
-from core.errors import FailureKind
+from core.errors import DiskError, FailureKind
 from core.executors.base import Executor
 from core.model import CommandKind
-from core.store import filesets, queries, registry
+from core.store import filesets, queries
 from core.transfer.hosts import Hosts
 
 TICK_SECONDS = 0.2
@@ -24,6 +27,7 @@ DUE_SECONDS = 1.0
 AHEAD = 96
 DISK_AGAIN_SECONDS = 10.0
 DENIED_AGAIN_SECONDS = 900.0
+CLOCK_JUMP_SECONDS = 30.0
 
 
 def queued_ahead(context: Context) -> int:
@@ -55,8 +59,11 @@ class Parts:
         hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead)
         self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
         self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
-        self.admission = Admission(context, self.scheduler, self.publisher.holds)
-        self.indexer = Indexer(context, self.admission.queued)
+        self.admission = Admission(context, self.scheduler)
+        self.publisher.again = self.admission.resume
+        context.publishing = self.publisher.holds
+        queued = self.admission.queued
+        self.indexers = [Indexer(context, mirror, hosts, queued) for mirror in context.mirrors.values()]
         self.control = Control(context, self.scheduler, self.admission, self._commanded)
         self.pollers = [Poller(context, mirror, self._discovered) for mirror in context.mirrors.values()]
 
@@ -65,11 +72,19 @@ class Parts:
         await self.scheduler.recorder.flush()
 
     async def _discovered(self, void: Sequence[int]) -> None:
-        await self.scheduler.drop(void)
-        self.indexer.wake.set()
+        await self.admission.drop(void)
+        for fileset in void:
+            for mirror in self._context.mirrors.values():
+                with contextlib.suppress(DiskError):  # what can't be dropped now is dropped at the next start
+                    await asyncio.to_thread(mirror.destination.drop, fileset)
+        self._read_indexes()
 
-    def _commanded(self, kind: CommandKind) -> None:
-        self.indexer.wake.set()
+    def _read_indexes(self) -> None:
+        for indexer in self.indexers:
+            indexer.wake.set()
+
+    def _commanded(self, kind: CommandKind | None) -> None:
+        self._read_indexes()
         if kind in (CommandKind.RETRY, CommandKind.RESUME):
             for poller in self.pollers:
                 poller.wake.set()
@@ -80,32 +95,39 @@ class Parts:
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything that runs side by side."""
-        running: list[Part] = [self.indexer, *self.pollers]
+        running: list[Part] = [*self.indexers, *self.pollers]
         if not self._plan:
-            running += [self.admission, self.publisher, self.control]
+            running += [self.admission, self.publisher, self.control, self.scheduler.recorder]
+        self._read_indexes()
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in running]
         return [*tasks, asyncio.create_task(self._tick(), name="ticks")]
 
     async def _tick(self) -> None:
         """Do what is due by time."""
-        clock = asyncio.get_running_loop().time
-        looked, seen = clock(), self._context.now()
+        looked, seen = time.monotonic(), self._context.now()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             if self._plan:
                 continue
             self.scheduler.tick()
-            if clock() - looked < DUE_SECONDS:
+            elapsed = time.monotonic() - looked
+            if elapsed < DUE_SECONDS:
                 continue
             now = self._context.now()
-            await self._count()
-            await self.scheduler.trouble.tell()
-            await self.admission.due()
-            if await filesets.index_due(self._context.db, seen - DUE_SECONDS, now):
-                self.indexer.wake.set()
-            looked, seen = clock(), now
-            if not self._context.once:
-                await self._look_again(now)
+            if abs(now - seen - elapsed) > CLOCK_JUMP_SECONDS:
+                await clamp_waits(self._context)
+            await self._do_due(seen, now)
+            looked, seen = time.monotonic(), now
+
+    async def _do_due(self, seen: float, now: float) -> None:
+        await self._count()
+        await self.scheduler.trouble.tell()
+        await self.admission.due()
+        rested = [indexer for indexer in self.indexers if indexer.rested]
+        if rested or await filesets.index_due(self._context.db, self._context.at_work, seen - DUE_SECONDS, now):
+            self._read_indexes()
+        if not self._context.once:
+            await self._look_again(now)
 
     async def _count(self) -> None:
         """Keep the figures of what is left."""
@@ -120,11 +142,11 @@ class Parts:
             wait = DISK_AGAIN_SECONDS if mirror.stop.kind is FailureKind.DISK else DENIED_AGAIN_SECONDS
             if abs(now - mirror.stop.since) < wait:
                 continue
-            number = mirror.id
-            await self._context.journal.write(lambda db: registry.let_mirror_go(db, number))  # noqa: B023
-            mirror.stop = None
+            if not await let_go(self._context, mirror):
+                mirror.stop.since = now
+                continue
             await self.admission.reconsider()
-            self.indexer.wake.set()
+            self._read_indexes()
 
     async def quiet(self) -> None:
         """Return when nothing is under way and nothing is due soon."""
@@ -134,14 +156,18 @@ class Parts:
                 continue
             await self.recorded()
             now = self._context.now()
-            soon = await filesets.next_due(self._context.db, now - 2 * DUE_SECONDS, now + SOON_SECONDS)
+            if self._plan:
+                return
+            soon = await filesets.next_due(
+                self._context.db, self._context.at_work, now - 2 * DUE_SECONDS, now + SOON_SECONDS
+            )
             if not soon and not self._moving():
                 return
 
     def _moving(self) -> bool:
         return (
             any(poller.busy for poller in self.pollers)
-            or self.indexer.busy
+            or any(indexer.busy or indexer.goes_on_within(SOON_SECONDS) for indexer in self.indexers)
             or (not self._plan and not self.admission.idle)
             or self.scheduler.busy
             or self.publisher.busy

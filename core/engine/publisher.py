@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
@@ -30,15 +31,17 @@ class Publisher:
     """Takes filesets whose files are all in place, and makes them visible.
 
     `recorded` returns when all that is known about files is in the state: only then may a fileset count as complete.
-    `more` tells whether others may be complete soon.
+    `more` tells whether others may be complete soon; `again` takes filesets back that may still be under way.
     """
 
     def __init__(self, context: Context, recorded: Callable[[], Awaitable[None]], more: Callable[[], bool]):
         self._context = context
         self._recorded = recorded
         self._more = more
+        self.again: Callable[[list[int]], None] = lambda _: None
         self._waiting: list[Run] = []
         self._held: set[int] = set()
+        self._stand: set[int] = set()
         self._wake = asyncio.Event()
         self._working = False
         self._indexed = 0.0
@@ -60,22 +63,28 @@ class Publisher:
         return fileset in self._held
 
     async def run(self) -> None:
-        """Publish for ever."""
+        """Publish for ever; look after the published indexes from time to time."""
         while True:
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), INDEX_SECONDS)
             self._wake.clear()
             while self._waiting:
                 await self._gather()
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
-                self._working = True
-                try:
-                    for mirror, runs in groupby(sorted(group, key=lambda one: one.mirror.id), lambda one: one.mirror):
-                        await self._publish(mirror, list(runs))
-                finally:
-                    self._working = False
-                    self._held.difference_update(run.row.id for run in group)
+                await self._publish_group(group)
             if asyncio.get_running_loop().time() - self._indexed > INDEX_SECONDS:
                 await self.write_indexes()
+
+    async def _publish_group(self, group: Sequence[Run]) -> None:
+        self._working = True
+        try:
+            for mirror, runs in groupby(sorted(group, key=lambda one: one.mirror.id), lambda one: one.mirror):
+                await self._publish(mirror, list(runs))
+        finally:
+            self._working = False
+            self._held.difference_update(run.row.id for run in group)
+        self.again([run.row.id for run in group if run.row.id not in self._stand])
+        self._stand.clear()
 
     async def _gather(self) -> None:
         """Wait a moment for company: each group costs a flush of the disk, which holds up everybody's writing."""
@@ -109,6 +118,7 @@ class Publisher:
 
         await self._context.journal.write(write)
         self.published += len(visible)
+        self._stand |= {run.row.id for run in visible}
         for run in visible:
             log.info("%s/%s/%s: published", name, display(run.place.product), display(run.place.fileset))
 
@@ -120,7 +130,7 @@ class Publisher:
             if not due:
                 continue
             try:
-                for product, name in due:
+                for product, name, _ in due:
                     lines = await self._fileset_lines(product)
                     await asyncio.to_thread(mirror.destination.write_index, name, lines)
                 listed = await registry.published_products(self._context.db, mirror.id)
@@ -128,8 +138,7 @@ class Publisher:
             except DiskError as error:
                 await self._context.tell("error", str(error), mirror=mirror.config.name)
                 continue
-            done = [product for product, _ in due]
-            await self._context.journal.write(lambda db: registry.index_written(db, done))  # noqa: B023
+            await self._context.journal.write(lambda db: registry.index_written(db, due))  # noqa: B023
 
     async def _fileset_lines(self, product: int) -> list[bytes]:
         writer = FilesetLines()
@@ -169,5 +178,8 @@ def _appear(destination: Destination, sealed: Sequence[Sealed]) -> tuple[list[Pl
             visible.append(one.place)
         except DiskError as error:
             refused.append((one.place, error))
-    destination.settle({place.product for place in visible})
+    try:
+        destination.settle({place.product for place in visible})
+    except DiskError as error:
+        return [], [(one.place, error) for one in sealed]
     return visible, refused

@@ -35,18 +35,6 @@ class Recorder:
         self._live = live
         self._live_shown = False
         self._batch = _Batch()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to write."""
-        self._task = asyncio.create_task(self._run(), name="recorder")
-
-    async def close(self) -> None:
-        """Write what is left."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self.flush(with_live=True)
 
     def staged(self, file: int, attempts: int) -> None:
         """Note a file that is complete and verified, after so many failed attempts."""
@@ -87,7 +75,8 @@ class Recorder:
 
         await self._context.journal.write(write)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Write for ever, as often as is due."""
         loop = asyncio.get_running_loop()
         shown = loop.time()
         while True:

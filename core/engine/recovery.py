@@ -1,4 +1,7 @@
-"""Making the state and the disk agree after any kind of end, and nothing more: leftover work is the state itself."""
+"""Bringing mirrors to work: the state and the disk are made to agree, after any kind of end, and nothing more.
+
+Leftover work needs no care here: it is the state itself.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import asyncio
 
 from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
+from core.errors import DiskError, FailureKind, MirrorError
 from core.model import FilesetState
-from core.store import events, files, filesets
+from core.store import events, files, filesets, registry
 from core.store.database import Database
 from core.store.records import FilesetRow
 
@@ -16,25 +20,66 @@ LONGEST_WAIT = 25 * 3600.0
 
 
 async def recover(context: Context) -> None:
-    """Finish or take back publications that were cut off, and forget transfers of an engine that is gone."""
-    now = context.now()
+    """Forget the transfers of an engine that is gone, and bring every mirror to work.
+
+    Raises LeaseHeld if another engine publishes into one of the destinations.
+    """
 
     async def tidy(db: Database) -> None:
         await files.live(db, [], context.lease)
-        await files.clamp_waits(db, now, LONGEST_WAIT)
         await events.prune(db)
 
     await context.journal.write(tidy)
+    await clamp_waits(context)
     for mirror in context.mirrors.values():
-        if mirror.stop is None:
-            rows = await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id)
-            for row in rows:
-                await _settle(context, mirror, row)
+        try:
+            await _bring_up(context, mirror)
+        except DiskError as error:
+            await context.stop_mirror(mirror, FailureKind.DISK, str(error))
+
+
+async def clamp_waits(context: Context) -> None:
+    """Bring tries back that a clock which has jumped left in a far future."""
+    now = context.now()
+    await context.journal.write(lambda db: files.clamp_waits(db, now, LONGEST_WAIT))
+
+
+async def let_go(context: Context, mirror: MirrorRun) -> bool:
+    """Give a stopped mirror another chance; tell whether it has one."""
+    try:
+        await _bring_up(context, mirror)
+    except MirrorError as error:
+        reason = str(error)
+        await context.journal.write(lambda db: registry.stop_mirror(db, mirror.id, FailureKind.DISK, reason))
+        return False
+    await context.journal.write(lambda db: registry.let_mirror_go(db, mirror.id))
+    mirror.stop = None
+    return True
+
+
+async def lift_stops(context: Context) -> None:
+    """Give mirrors another chance whose stop an operator has lifted in the state."""
+    for mirror in context.mirrors.values():
+        _, stopped = await registry.mirror_flags(context.db, mirror.id)
+        if mirror.stop is not None and not stopped:
+            await let_go(context, mirror)
+
+
+async def _bring_up(context: Context, mirror: MirrorRun) -> None:
+    """Open the destination, finish or take back publications that were cut off, drop staging that is of no use."""
+    await asyncio.to_thread(mirror.destination.open)
+    for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):
+        if not context.publishing(row.id):
+            await _settle(context, mirror, row)
+    areas = await asyncio.to_thread(mirror.destination.areas)
+    useful = await filesets.still_staged(context.db, areas)
+    for area in areas:
+        if area not in useful:
+            await asyncio.to_thread(mirror.destination.drop, area)
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:
-    product = await context.db.value("SELECT name FROM products WHERE id = ?", (row.product_id,))
-    place = Place(row.id, product, row.name)
+    place = Place(row.id, await registry.product_name(context.db, row.product_id), row.name)
     stands = row.inode is not None and await asyncio.to_thread(mirror.destination.is_published, place, row.inode)
     now = context.now()
     if stands:

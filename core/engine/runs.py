@@ -17,13 +17,14 @@ class Run:
     """A fileset whose files are being fetched.
 
     `pending` is a window of its files, in order; `after` the last file loaded, `exhausted` when none is left to
-    load. `unstaged` counts the files that are not in place yet, whatever keeps them.
+    load. `missing` counts the files that were not in place when it began, `done` holds those that are now.
     """
 
     row: FilesetRow
     mirror: MirrorRun
     place: Place
-    unstaged: int = 0
+    missing: int = 0
+    done: set[int] = field(default_factory=set)
     pending: deque[FileRow] = field(default_factory=deque)
     after: int = 0
     exhausted: bool = False
@@ -36,6 +37,11 @@ class Run:
     def order(self) -> tuple[int, int]:
         """Best first: by priority, then by age."""
         return -self.row.priority - self.mirror.config.priority, self.row.id
+
+    @property
+    def complete(self) -> bool:
+        """True if every file is in place and nothing is under way any more."""
+        return len(self.done) >= self.missing and not self.in_flight
 
     @property
     def idle(self) -> bool:

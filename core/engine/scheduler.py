@@ -14,7 +14,7 @@ from core.engine.context import Context
 from core.engine.recorder import Recorder
 from core.engine.runs import Lanes, Run
 from core.engine.trouble import TroubleLog
-from core.errors import Answer, FailureKind
+from core.errors import POLICIES, Answer, FailureKind
 from core.executors.base import Executor, Work
 from core.model import FileState
 from core.store.files import Failed, Live
@@ -73,7 +73,6 @@ class Scheduler:
         self._waiting: list[tuple[float, int, Run, FileRow]] = []
         self._numbers = itertools.count()
         self._dropping: dict[int, asyncio.Future[None]] = {}
-        self._trouble: set[asyncio.Task[None]] = set()
 
     @property
     def in_flight(self) -> int:
@@ -98,17 +97,18 @@ class Scheduler:
         until = self._hosts.state(run.mirror.host, now).until
         return until is not None and until - now > SOON_SECONDS
 
-    def holds(self, run: Run) -> set[int]:
-        """Return the files of a run that are loaded, waiting or under way."""
+    def offer(self, run: Run, rows: Iterable[FileRow]) -> None:
+        """Add files of a run that are to be fetched, but for those that are loaded, waiting, under way or done."""
         flying = {one for one, flight in self._flights.items() if flight.run is run}
-        return flying | run.waiting | {file.id for file in run.pending}
+        known = flying | run.waiting | run.done | {file.id for file in run.pending}
+        run.pending.extend(row for row in rows if row.id not in known)
 
     def add(self, run: Run) -> None:
-        """Begin with the files of a fileset."""
+        """Begin with the files of a fileset. Raises DiskError if its staging area can't be opened."""
+        self._executor.begin(run.row.id, run.mirror.destination)
         self.runs[run.row.id] = run
         self._lanes.add(run)
-        if not self._settle(run):
-            self._executor.begin(run.row.id, run.mirror.destination)
+        self._settle(run)
         self.fill()
 
     def fill(self) -> None:
@@ -156,14 +156,17 @@ class Scheduler:
         )
 
     def deliver(self, outcomes: list[Outcome]) -> None:
-        """Take the outcomes of ended transfers."""
-        for outcome in outcomes:
-            flight = self._flights.pop(outcome.id)
-            flight.run.in_flight -= 1
-            self.totals.bytes += outcome.fetched
-            self._ended(flight, outcome)
-            self._settle(flight.run)
-        self.fill()
+        """Take the outcomes of ended transfers; an error here ends the engine, for outcomes would be lost."""
+        try:
+            for outcome in outcomes:
+                flight = self._flights.pop(outcome.id)
+                flight.run.in_flight -= 1
+                self.totals.bytes += outcome.fetched
+                self._ended(flight, outcome)
+                self._settle(flight.run)
+            self.fill()
+        except Exception as error:
+            self._context.fail(error)
 
     def _ended(self, flight: _Flight, outcome: Outcome) -> None:
         run, file, host = flight.run, flight.file, flight.run.mirror.host
@@ -173,7 +176,7 @@ class Scheduler:
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
             self.recorder.staged(file.id, file.attempts)
-            run.unstaged -= 1
+            run.done.add(file.id)
             self.totals.files += 1
         else:
             if outcome.kind is FailureKind.TRANSIENT:
@@ -187,13 +190,15 @@ class Scheduler:
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
         now = self._context.now()
         tries = (file.tries if file.failure_kind is kind else 0) + 1
+        # backoff grows with every try, of whatever kind: a server that fails in turns is not asked for ever
+        patience = file.attempts + 1 if POLICIES[kind].jittered else tries
         seen = (outcome.size, outcome.digest)
         same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
-        step = next_step(kind, tries, now=now, retry_after=outcome.retry_after, same_digest=same)
+        step = next_step(kind, patience, now=now, retry_after=outcome.retry_after, same_digest=same)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
             run.pending.appendleft(replace(file, kept=outcome.kept, validator=outcome.validator))
-            self._stop(run, kind, outcome.detail)
+            self._context.spawn(self._context.stop_mirror(run.mirror, kind, outcome.detail))
             return
         state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
             step.answer, FileState.PENDING
@@ -223,15 +228,9 @@ class Scheduler:
             run.waiting.add(file.id)
             heapq.heappush(self._waiting, (step.at, next(self._numbers), run, after))
 
-    def _stop(self, run: Run, kind: FailureKind, detail: str) -> None:
-        """Stop a mirror without making the event loop wait for the state."""
-        task = asyncio.create_task(self._context.stop_mirror(run.mirror, kind, detail))
-        self._trouble.add(task)
-        task.add_done_callback(self._trouble.discard)
-
     def _settle(self, run: Run) -> bool:
         """Let a run go that is complete, dropped, or has nothing to do soon; tell whether it went."""
-        gone = run.in_flight == 0 if run.dropped else run.unstaged == 0 or run.idle
+        gone = run.in_flight == 0 if run.dropped else run.complete or run.idle
         if not gone or self.runs.get(run.row.id) is not run:
             return gone
         del self.runs[run.row.id]
@@ -239,7 +238,7 @@ class Scheduler:
         self._executor.end(run.row.id)
         if run.dropped:
             self._dropping.pop(run.row.id).set_result(None)
-        elif run.unstaged == 0:
+        elif run.complete:
             self._complete(run)
         return True
 

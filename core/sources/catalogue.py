@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -17,17 +16,16 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from core.errors import FailureKind
+from core.http import REDIRECTS, same_origin, user_agent
 from core.sources.base import SourceOptions
 from core.sources.failures import from_exception, from_status, source_error
 from core.tls import default_ca_file
-from core.urls import RedirectRefused, follow, host_key
+from core.urls import RedirectRefused, follow
 
 KIB = 1024
 MIB = 1024 * KIB
 PIECE = 16 * KIB
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +136,7 @@ class CatalogueClient:
     async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
         target = without_userinfo(url)
         for hops in count(1):
-            response = await self._send(target, trusted=_origin(target) == _origin(url))
+            response = await self._send(target, trusted=same_origin(target, url))
             try:
                 location = response.headers.get("location", "")
                 if response.status_code not in REDIRECTS or not location:
@@ -194,14 +192,6 @@ class CatalogueClient:
             raise source_error(self._options.url, FailureKind.TRANSIENT, reason) from None
 
 
-def user_agent() -> str:
-    """Return what requests call themselves: ``mirrortui/VERSION``."""
-    try:
-        return f"mirrortui/{version('mirrortui')}"
-    except PackageNotFoundError:
-        return "mirrortui/0"
-
-
 def without_userinfo(url: str) -> str:
     """Return `url` without user and password."""
     parts = urlsplit(url)
@@ -224,7 +214,3 @@ async def _receive(url: str, response: httpx.Response, spool: Spool, form: Form)
 
 def _basic_auth(options: SourceOptions) -> httpx.BasicAuth | None:
     return None if options.username is None else httpx.BasicAuth(options.username, options.password or "")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    return urlsplit(url).scheme, host_key(url)

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import ssl
-import time
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 
 import httpx
 
 from core.errors import FailureKind, SourceError
+from core.http import retry_after, status_kind, status_words
 from core.text import display
 from core.urls import redact
 
-DAY = 86_400.0
-MISSING = frozenset({404, 410})
-DENIED = frozenset({401, 403, 407})
-
 
 def source_error(
-    url: str, kind: FailureKind, reason: str, retry_after: float | None = None, status: int | None = None
+    url: str, kind: FailureKind, reason: str, wait: float | None = None, status: int | None = None
 ) -> SourceError:
-    """Return the error that says what was asked for, and what happened."""
-    return SourceError(kind, f"{display(redact(url), 150)}: {display(reason)}", retry_after, status)
+    """Return the error that says what was asked for, and what happened; `wait` is the server's wish in seconds."""
+    return SourceError(kind, f"{display(redact(url), 150)}: {display(reason)}", wait, status)
 
 
 def from_status(url: str, response: httpx.Response) -> SourceError:
     """Return the error for an answer that is neither 200 nor a redirect."""
-    code = response.status_code
-    reason = f"the server answered {code} {httpx.codes.get_reason_phrase(code)}".rstrip()
-    if code in MISSING:
-        return source_error(url, FailureKind.MISSING, reason, status=code)
-    if code in DENIED:
-        return source_error(url, FailureKind.DENIED, reason, status=code)
-    return source_error(url, FailureKind.TRANSIENT, reason, retry_after(response.headers.get("retry-after")), code)
+    status = response.status_code
+    kind = status_kind(status)
+    wait = retry_after(response.headers.get("retry-after")) if kind is FailureKind.TRANSIENT else None
+    return source_error(url, kind, status_words(status), wait, status)
 
 
 def from_exception(url: str, error: Exception, connect_seconds: float, index_seconds: float) -> SourceError:
@@ -55,19 +46,6 @@ def from_exception(url: str, error: Exception, connect_seconds: float, index_sec
         kind = FailureKind.DENIED if str(error).startswith("407") else FailureKind.TRANSIENT
         return source_error(url, kind, f"the proxy refused: {error}")
     return _from_network(url, error)
-
-
-def retry_after(text: str | None) -> float | None:
-    """Return the seconds that a Retry-After asks to wait, at most a day; None if it says nothing usable."""
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,18}", text.strip()):
-        return min(float(text), DAY)
-    try:
-        seconds = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, OverflowError, IndexError):
-        return None
-    return min(max(seconds, 0.0), DAY)
 
 
 def _from_network(url: str, error: Exception) -> SourceError:

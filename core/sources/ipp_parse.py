@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from core.errors import FailureKind, SourceError
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct, Rejection
 from core.names import unsafe_name
 from core.text import display
+from core.units import parse_time
 
 RowT = TypeVar("RowT", bound=ListedProduct | ListedFileset | ListedFile)
 
@@ -34,7 +33,6 @@ MAX_FILES = 1_000_000
 """Most rows of one file index: all its names are held in memory while it is read."""
 
 BLANKS = " \t"
-TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
 SIZE = re.compile(r"[0-9]{1,19}")
 MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -221,10 +219,10 @@ def _name(text: str) -> str:
 
 
 def _time(text: str) -> int:
-    if TIME.fullmatch(text):
-        with suppress(ValueError):
-            return int(datetime.fromisoformat(text).timestamp())
-    raise Refused(f"the time is not YYYY-MM-DDThh:mm:ssZ: '{display(text, 40)}'")
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise Refused(f"the time is not YYYY-MM-DDThh:mm:ssZ: '{display(text, 40)}'") from None
 
 
 def _size(text: str) -> int:

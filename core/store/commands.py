@@ -31,7 +31,8 @@ class Command:
     """A wish as it was written, and what became of it."""
 
     id: int
-    kind: CommandKind
+    kind: CommandKind | None
+    """None: written by a newer version that knows more commands."""
     target: Target
     who: str
     state: str
@@ -75,6 +76,8 @@ def operator() -> str:
 
 
 def _command(row: Any) -> Command:
-    fields = json.loads(row["target"])
+    known = row["kind"] in set(CommandKind)
+    fields = json.loads(row["target"]) if known else {"filesets": ()}
     target = Target(**{**fields, "filesets": tuple(fields["filesets"])})
-    return Command(row["id"], CommandKind(row["kind"]), target, row["who"], row["state"], row["result"])
+    kind = CommandKind(row["kind"]) if known else None
+    return Command(row["id"], kind, target, row["who"], row["state"], row["result"])

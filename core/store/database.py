@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, cast
 
 import aiosqlite
 
@@ -172,8 +172,8 @@ class Database:
     async def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; callers bound them by key range and LIMIT."""
         with _told_apart():
-            async with self._connection.execute(sql, parameters) as cursor:
-                return list(await cursor.fetchall())
+            # in one step: a statement left open would keep an old snapshot, on which no write can begin
+            return list(await self._connection.execute_fetchall(sql, cast("Sequence[Any]", parameters)))
 
     async def one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """Return the first row of a query, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
 from core.errors import FailureKind
@@ -55,11 +56,11 @@ async def index_read(
 ) -> None:
     """Complete a read index: count the file rows, note refused ones, and queue the fileset."""
     first, last = file_range(fileset.id)
-    await db.run_many(
+    await db.run(
         """UPDATE files SET state = 'quarantined', failure_kind = 'conflict',
                             failure = 'listed twice, with different size or digest'
-           WHERE id BETWEEN ? AND ? AND name = ?""",
-        [(first, last, name) for name in conflicts],
+           WHERE id BETWEEN ? AND ? AND name IN (SELECT value FROM json_each(?))""",
+        (first, last, json.dumps(sorted(conflicts))),
     )
     await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
     await db.run_many(
@@ -112,11 +113,14 @@ async def failed(
     """
     tries = (fileset.tries if fileset.failure_kind == kind else 0) + counts
     trouble = Trouble.FAILED if next_try is not None else Trouble.QUARANTINED
-    await db.run(
+    touched = await db.run(
         """UPDATE filesets SET attempts = attempts + ?, tries = ?, failure_kind = ?, failure = ?, next_try = ?,
-                               trouble = ? WHERE id = ?""",
+                               trouble = ?
+           WHERE id = ? AND state IN ('discovered', 'transferring', 'published')""",
         (int(counts), tries, kind, detail, next_try, trouble, fileset.id),
     )
+    if not touched:  # taken away meanwhile, by an operator or by upstream
+        return
     await db.run(
         "INSERT INTO attempts (fileset_id, at, number, kind, detail) VALUES (?, ?, ?, ?, ?)",
         (fileset.id, now, fileset.attempts + 1, kind, detail),
@@ -144,40 +148,57 @@ async def begun(db: Database, now: float) -> list[int]:
     return [row["id"] for row in rows]
 
 
-async def next_due(db: Database, after: float, before: float) -> bool:
-    """Tell whether anything is to be tried again within this span of time."""
+_OF_PRODUCTS = "product_id IN (SELECT value FROM json_each(:products))"
+
+
+async def next_due(db: Database, products: Sequence[int], after: float, before: float) -> bool:
+    """Tell whether anything of `products` is to be tried again within this span of time."""
     return bool(
         await db.value(
-            """SELECT EXISTS (SELECT 1 FROM files
-                              WHERE state = 'retry_wait' AND next_try > :after AND next_try <= :before)
-                   OR EXISTS (SELECT 1 FROM filesets
-                              WHERE trouble = 'failed' AND state IN ('discovered', 'transferring')
-                                AND next_try > :after AND next_try <= :before)""",
-            {"after": after, "before": before},
+            f"""SELECT EXISTS (SELECT 1 FROM files f JOIN filesets s ON s.id = f.id >> 24
+                               WHERE f.state = 'retry_wait' AND f.next_try > :after AND f.next_try <= :before
+                                 AND s.state = 'transferring' AND s.{_OF_PRODUCTS})
+                    OR EXISTS (SELECT 1 FROM filesets
+                               WHERE trouble = 'failed' AND state IN ('discovered', 'transferring', 'published')
+                                 AND next_try > :after AND next_try <= :before AND {_OF_PRODUCTS})""",
+            {"products": json.dumps(list(products)), "after": after, "before": before},
         )
     )
 
 
-async def index_due(db: Database, after: float, now: float) -> bool:
-    """Tell whether the index of any fileset has become due to be read again within this span of time."""
+async def index_due(db: Database, products: Sequence[int], after: float, now: float) -> bool:
+    """Tell whether the index of a fileset of `products` has become due to be read again within this span of time."""
     return bool(
         await db.value(
-            """SELECT EXISTS (SELECT 1 FROM filesets WHERE trouble = 'failed' AND state = 'discovered'
-                              AND next_try > ? AND next_try <= ?)""",
-            (after, now),
+            f"""SELECT EXISTS (SELECT 1 FROM filesets
+                               WHERE trouble = 'failed' AND state IN ('discovered', 'published')
+                                 AND next_try > :after AND next_try <= :now AND {_OF_PRODUCTS})""",
+            {"products": json.dumps(list(products)), "after": after, "now": now},
         )
     )
 
 
-async def due(db: Database, now: float) -> list[int]:
-    """Return the filesets that were begun and of which something is to be tried again now."""
+async def due(db: Database, products: Sequence[int], now: float) -> list[int]:
+    """Return filesets of `products` that were begun and of which something is to be tried again now."""
     rows = await db.rows(
-        """SELECT DISTINCT id >> 24 AS id FROM files WHERE state = 'retry_wait' AND next_try <= :now
-           UNION SELECT id FROM filesets WHERE state = 'transferring' AND trouble = 'failed' AND next_try <= :now
-           LIMIT 1000""",
-        {"now": now},
+        f"""SELECT DISTINCT s.id FROM files f JOIN filesets s ON s.id = f.id >> 24
+            WHERE f.state = 'retry_wait' AND f.next_try <= :now AND s.state = 'transferring' AND s.{_OF_PRODUCTS}
+            UNION SELECT id FROM filesets
+            WHERE state = 'transferring' AND trouble = 'failed' AND next_try <= :now AND {_OF_PRODUCTS}
+            LIMIT 1000""",
+        {"products": json.dumps(list(products)), "now": now},
     )
     return [row["id"] for row in rows]
+
+
+async def still_staged(db: Database, found: Sequence[int]) -> set[int]:
+    """Return which of these filesets still have a use for what is in staging."""
+    rows = await db.rows(
+        """SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?))
+           AND state IN ('discovered', 'queued', 'transferring', 'staged', 'publishing', 'held')""",
+        (json.dumps(list(found)),),
+    )
+    return {row["id"] for row in rows}
 
 
 async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) -> list[FilesetRow]:
@@ -189,11 +210,6 @@ async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) ->
         (*states, mirror),
     )
     return [fileset_row(row) for row in rows]
-
-
-async def move(db: Database, filesets: Iterable[int], state: FilesetState) -> None:
-    """Bring filesets to `state`. Raises IllegalTransition, and then changes none."""
-    await db.run_many("UPDATE filesets SET state = ? WHERE id = ?", [(state, fileset) for fileset in filesets])
 
 
 async def admit(db: Database, filesets: Iterable[int], lease: int) -> None:
@@ -242,7 +258,7 @@ async def published(db: Database, filesets: Sequence[int], now: float) -> None:
         [(now, fileset) for fileset in filesets],
     )
     await db.run_many(
-        "UPDATE products SET index_due = 1 WHERE id = (SELECT product_id FROM filesets WHERE id = ?)",
+        "UPDATE products SET index_due = index_due + 1 WHERE id = (SELECT product_id FROM filesets WHERE id = ?)",
         [(fileset,) for fileset in filesets],
     )
 

@@ -17,10 +17,14 @@ GATHER_SECONDS = 0.02
 
 
 class Journal:
-    """The engine's one way to write. An operation that raises is undone alone; the others are kept."""
+    """The engine's one way to write. An operation that raises is undone alone; the others are kept.
 
-    def __init__(self, db: Database):
+    `reader` is a connection for reading what is committed: it never stands in the way of writing.
+    """
+
+    def __init__(self, db: Database, reader: Database):
         self.db = db
+        self.reader = reader
         self._waiting: list[tuple[Operation[Any], asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
         self._closing = False
@@ -30,8 +34,17 @@ class Journal:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="journal")
 
+    @property
+    def task(self) -> asyncio.Task[None]:
+        """What writes; it ends before `close` only by an error."""
+        if self._task is None:
+            raise RuntimeError("the journal was not started")
+        return self._task
+
     async def write(self, operation: Operation[T]) -> T:
         """Run `operation` in the next transaction; return its result once that is on disk."""
+        if self._closing:
+            raise RuntimeError("the journal is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, done))
         self._wake.set()

@@ -83,7 +83,9 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
         gone = await _withdraw(db, keys)
         withdrawn = len(gone)
         stopped += gone
-    await _reappear(db, keys)
+    reappeared = await _reappear(db, keys)
+    if withdrawn or reappeared:
+        await db.run("UPDATE products SET index_due = index_due + 1 WHERE id = :product", keys)
     stopped += await _filter(db, keys)
     discovered = await _discover(db, keys)
     await _reject(db, keys, full)
@@ -115,8 +117,8 @@ async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def _reappear(db: Database, keys: Mapping[str, object]) -> None:
-    await db.run(
+async def _reappear(db: Database, keys: Mapping[str, object]) -> int:
+    return await db.run(
         f"""UPDATE filesets SET state = iif(published_at IS NULL, 'discovered', 'published')
             WHERE {_CURRENT} AND state = 'withdrawn'
               AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})""",

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from core.model import CommandKind
 from core.store import filesets
 from core.store.commands import Target
 from core.store.database import Database
 from core.store.ids import file_range
 
-OPEN = "('discovered', 'queued', 'transferring', 'staged', 'damaged')"
+_OPEN = "'discovered', 'queued', 'transferring', 'staged', 'damaged'"
+
+FITTING = {
+    CommandKind.HOLD: f"filesets.state IN ({_OPEN})",
+    CommandKind.RELEASE: "filesets.state = 'held'",
+    CommandKind.CANCEL: f"filesets.state IN ({_OPEN}, 'held')",
+    CommandKind.REQUEUE: "filesets.state = 'cancelled'",
+}
+"""Which filesets a command applies to."""
 
 
 class NothingMatches(Exception):
@@ -89,7 +98,7 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
     """
     for fileset in found:
         await db.run(
-            """UPDATE files SET state = 'pending', tries = 0, next_try = NULL, kept = 0, validator = NULL,
+            """UPDATE files SET state = 'pending', attempts = 0, tries = 0, next_try = NULL, kept = 0, validator = NULL,
                                 seen_size = NULL, seen_digest = NULL, failure_kind = NULL, failure = NULL
                WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')
                  AND failure_kind <> 'conflict' AND ifnull(?, failure_kind) = failure_kind""",
@@ -97,7 +106,9 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
         )
     keys = [(fileset,) for fileset in found]
     await db.run_many(
-        "UPDATE filesets SET tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?", keys
+        """UPDATE filesets SET attempts = 0, tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL
+           WHERE id = ?""",
+        keys,
     )
     await db.run_many(
         "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state IN ('queued', 'transferring')", keys
@@ -126,14 +137,14 @@ async def relist(db: Database, target: Target) -> int:
 async def hold(db: Database, found: Sequence[int]) -> None:
     """Stop filesets until they are released."""
     await db.run_many(
-        "UPDATE filesets SET held_from = state, state = 'held', trouble = '' WHERE id = ?", [(one,) for one in found]
+        "UPDATE filesets SET state = 'held', trouble = '', next_try = NULL WHERE id = ?", [(one,) for one in found]
     )
 
 
 async def release(db: Database, found: Sequence[int]) -> None:
     """Let held or cancelled filesets go on, at once."""
     await db.run_many(
-        """UPDATE filesets SET state = iif(index_sha256 IS NULL, 'discovered', 'queued'), held_from = NULL,
+        """UPDATE filesets SET state = iif(index_sha256 IS NULL, 'discovered', 'queued'),
                                tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?""",
         [(one,) for one in found],
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from core.model import OPEN_STATES
 from core.store.database import Database
 
-OPEN = ("discovered", "queued", "transferring", "staged", "publishing", "damaged")
+OPEN = tuple(map(str, OPEN_STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,18 @@ async def overview(db: Database, now: float) -> list[MirrorStatus]:
     return [
         MirrorStatus(
             **{key: row[key] for key in MirrorStatus.__dataclass_fields__ if key != "products"},
-            products=tuple(await _products(db, row["id"], now)),
+            products=tuple(await _products(db, row["id"], row["stopped"] is None, now)),
         )
         for row in mirrors
     ]
 
 
-async def _products(db: Database, mirror: int, now: float) -> list[ProductStatus]:
+async def _products(db: Database, mirror: int, working: bool, now: float) -> list[ProductStatus]:
     rows = await db.rows("SELECT * FROM products WHERE mirror_id = ? ORDER BY selected DESC, name", (mirror,))
-    return [await _product(db, row, now) for row in rows]
+    return [await _product(db, row, working, now) for row in rows]
 
 
-async def _product(db: Database, row: object, now: float) -> ProductStatus:
+async def _product(db: Database, row: object, working: bool, now: float) -> ProductStatus:
     product: dict[str, object] = dict(row)  # type: ignore[call-overload]
     totals = await db.rows("SELECT * FROM counters WHERE product_id = ? AND scope = 'fileset'", (product["id"],))
     waiting = [one for one in totals if one["state"] in OPEN]
@@ -91,7 +92,7 @@ async def _product(db: Database, row: object, now: float) -> ProductStatus:
     }
     for state in ("excluded", "held", "cancelled", "withdrawn"):
         counts[state] = sum(one["n"] for one in totals if one["state"] == state)
-    known = product["error"] is None and product["polled_at"] is not None
+    known = working and product["error"] is None and product["polled_at"] is not None
     fields = ("name", "type", "paused", "alarm", "error", "error_kind", "polled_at")
     return ProductStatus(
         **{key: product[key] for key in fields},  # type: ignore[arg-type]
@@ -153,9 +154,15 @@ async def failures(db: Database, limit: int = 10_000) -> list[Failure]:
 
 
 async def left(db: Database) -> tuple[int, int]:
-    """Return how many files, and bytes, of mirrored products have still to be fetched."""
-    row = await db.one(
-        """SELECT ifnull(sum(c.n), 0), ifnull(sum(c.bytes), 0) FROM counters c JOIN products p ON p.id = c.product_id
-           WHERE c.scope = 'file' AND c.state IN ('pending', 'active', 'partial', 'retry_wait') AND p.selected"""
+    """Return how many files, and bytes, of open filesets of mirrored products are not staged yet."""
+    rows = await db.rows(
+        f"""SELECT scope, ifnull(sum(iif(scope = 'file', c.n, c.files)), 0) AS n, ifnull(sum(c.bytes), 0) AS bytes
+            FROM counters c JOIN products p ON p.id = c.product_id AND p.selected
+            WHERE scope = 'fileset' AND c.state IN ({",".join("?" * len(OPEN))})
+               OR scope = 'file' AND c.state = 'staged'
+            GROUP BY scope""",
+        OPEN,
     )
-    return (row[0], row[1]) if row else (0, 0)
+    found = {row["scope"]: (row["n"], row["bytes"]) for row in rows}
+    (files, size), (staged, staged_size) = found.get("fileset", (0, 0)), found.get("file", (0, 0))
+    return max(0, files - staged), max(0, size - staged_size)

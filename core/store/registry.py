@@ -128,29 +128,46 @@ async def stop_mirror(db: Database, mirror: int, kind: FailureKind, reason: str)
     await db.run("UPDATE mirrors SET stopped_kind = ?, stopped = ? WHERE id = ?", (kind, reason, mirror))
 
 
+async def mirror_flags(db: Database, mirror: int) -> tuple[bool, bool]:
+    """Tell whether a mirror is paused by an operator, and whether it is stopped by an engine."""
+    row = await db.one("SELECT paused, stopped FROM mirrors WHERE id = ?", (mirror,))
+    return (row["paused"] is not None, row["stopped"] is not None) if row else (False, False)
+
+
+async def product_name(db: Database, product: int) -> str:
+    """Return the name of a product."""
+    return str(await db.value("SELECT name FROM products WHERE id = ?", (product,)))
+
+
 async def let_mirror_go(db: Database, mirror: int) -> None:
     """Lift a stop of our own making."""
     await db.run("UPDATE mirrors SET stopped_kind = NULL, stopped = NULL WHERE id = ?", (mirror,))
 
 
-async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str]]:
-    """Return (id, name) of the products whose published index is out of date."""
-    rows = await db.rows("SELECT id, name FROM products WHERE mirror_id = ? AND index_due", (mirror,))
-    return [(row["id"], row["name"]) for row in rows]
+async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str, int]]:
+    """Return (id, name, number of changes) of the products whose published index is out of date."""
+    rows = await db.rows("SELECT id, name, index_due FROM products WHERE mirror_id = ? AND index_due", (mirror,))
+    return [(row["id"], row["name"], row["index_due"]) for row in rows]
 
 
-async def index_written(db: Database, products: Iterable[int]) -> None:
-    """Record that the published indexes of `products` are up to date."""
-    await db.run_many("UPDATE products SET index_due = 0 WHERE id = ?", [(product,) for product in products])
+async def index_written(db: Database, products: Iterable[tuple[int, str, int]]) -> None:
+    """Record that published indexes are up to date, as of the changes that were known when they were begun."""
+    await db.run_many(
+        "UPDATE products SET index_due = 0 WHERE id = ? AND index_due = ?",
+        [(product, changes) for product, _, changes in products],
+    )
 
 
 async def published_products(db: Database, mirror: int) -> list[ListedProduct]:
-    """Return the products of which something is published here, as our root index lists them."""
+    """Return the products of which something is published here, as our root index lists them.
+
+    Those that the source hides stay hidden: whoever mirrors us names them, too.
+    """
     rows = await db.rows(
         """SELECT p.name, p.type, p.description, f.name AS most_recent, f.registered FROM products p
            JOIN filesets f ON f.id = (SELECT id FROM filesets WHERE product_id = p.id AND state = 'published'
                                       ORDER BY seq DESC LIMIT 1)
-           WHERE p.mirror_id = ? ORDER BY p.name""",
+           WHERE p.mirror_id = ? AND NOT p.hidden ORDER BY p.name""",
         (mirror,),
     )
     return [

@@ -106,7 +106,6 @@ INITIAL: Migration = (
         columns       TEXT,             -- JSON
         state         TEXT NOT NULL,
         trouble       TEXT NOT NULL DEFAULT '',
-        held_from     TEXT,
         priority      INTEGER NOT NULL DEFAULT 0,
         files         INTEGER NOT NULL DEFAULT 0,
         bytes         INTEGER NOT NULL DEFAULT 0,

@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A transfer under way: bytes in hand, of which the first `kept` could be continued with `validator`."""
+    """A transfer under way: `received` bytes in hand, which `validator`, if any, would let a later one continue."""
 
     id: int
     received: int

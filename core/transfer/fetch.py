@@ -11,10 +11,11 @@ from typing import Any
 import pycurl
 
 from core.errors import FailureKind
+from core.http import REDIRECTS, same_origin
 from core.text import display
 from core.transfer.base import Job, Outcome
-from core.transfer.request import Handle, Target, same_origin
-from core.transfer.response import REDIRECTS, Failure, Head, break_words, curl_failure, parse_head, status_failure
+from core.transfer.request import Handle, Target
+from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, status_failure
 from core.transfer.sink import Sink
 from core.transfer.writers import Writers
 from core.urls import RedirectRefused, follow, is_private

@@ -101,6 +101,10 @@ class HostGate:
             self._resting_until = now + min(FIRST_REST * 2.0**self._rests, LONGEST_REST)
             self._rests += 1
 
+    def rest(self, until: float) -> None:
+        """Start nothing before this time."""
+        self._asked_until = max(self._asked_until, until)
+
     def state(self, now: float) -> HostState:
         """Return what a screen shows."""
         until = self.opens_at() if self.opens_at() > now else None
@@ -166,10 +170,9 @@ class Hosts:
         self._gate(host).failed(file_id, now, retry_after)
         self._running -= 1
 
-    def next_change(self, now: float) -> float | None:
-        """Return when the next host that is left alone may be asked again, if there is one."""
-        times = [gate.opens_at() for gate in self._gates.values()]
-        return min((at for at in times if at > now), default=None)
+    def rest(self, host: str, until: float) -> None:
+        """Leave `host` alone until this time: it asked for that, or its catalogue fails."""
+        self._gate(host).rest(until)
 
     def state(self, host: str, now: float) -> HostState:
         """Return what a screen shows of `host`."""

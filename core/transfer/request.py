@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import urlsplit
 
 import pycurl
 
+from core.http import user_agent
 from core.tls import default_ca_file
 from core.transfer.base import Access
-from core.urls import host_key, is_private
+from core.urls import is_private
 
 IDENTITY = b"Accept-Encoding: identity"
 FOR_ALL = {
@@ -26,15 +24,6 @@ FOR_ALL = {
     pycurl.HTTPAUTH: pycurl.HTTPAUTH_BASIC,
     pycurl.BUFFERSIZE: 512 * 1024,
 }
-
-
-@cache
-def user_agent() -> str:
-    """Return what requests call themselves: ``mirrortui/VERSION``."""
-    try:
-        return f"mirrortui/{version('mirrortui')}"
-    except PackageNotFoundError:
-        return "mirrortui/0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +107,3 @@ def _any_address(*_: object) -> int:
 def _public_address(address: str, *_: object) -> int:
     """Refuse a connection to a private address before anything is said to it."""
     return int(pycurl.PREREQFUNC_ABORT if is_private(address) else pycurl.PREREQFUNC_OK)
-
-
-def same_origin(url: str, other: str) -> bool:
-    """Tell whether credentials for one URL may be sent with the other: same scheme, host and port."""
-    return (urlsplit(url).scheme, host_key(url)) == (urlsplit(other).scheme, host_key(other))

@@ -5,22 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
 import pycurl
 
 from core.errors import FailureKind
+from core.http import retry_after, status_kind, status_words
 from core.text import display
 from core.units import format_bytes
 
-LONGEST_RETRY_AFTER = 86400.0
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TRANSIENT_STATUSES = frozenset({408, 425, 429})
-MISSING_STATUSES = frozenset({404, 410})
-DENIED_STATUSES = frozenset({401, 403, 407})
+DENIED = "access denied, check the credentials of this mirror"
 CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 
 TLS_CODES = frozenset(
@@ -87,18 +82,6 @@ class Head:
         name = self.fields.get("content-encoding", "").strip().lower()
         return None if name in {"", "identity"} else name
 
-    @property
-    def retry_after(self) -> float | None:
-        """The seconds that the server wants to be left alone, from 0 to one day (RFC 9110, 10.2.3)."""
-        text = self.fields.get("retry-after", "")
-        seconds: float | None = _number(text)
-        if seconds is None:
-            try:
-                seconds = parsedate_to_datetime(text).timestamp() - time.time()
-            except (ValueError, OverflowError):
-                return None
-        return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
     def continues(self, offset: int, size: int) -> bool:
         """Tell whether this 206 holds exactly the bytes from `offset` to the end of a file of `size` bytes."""
         match = CONTENT_RANGE.fullmatch(self.fields.get("content-range", ""))
@@ -122,14 +105,11 @@ def parse_head(lines: Iterable[bytes]) -> Head:
 
 def status_failure(head: Head) -> Failure:
     """Return what a status that brings no file means."""
-    words = f"the server answered {head.status}"
-    if head.status in MISSING_STATUSES:
-        return Failure(FailureKind.MISSING, f"{words}: the file is not there")
-    if head.status in DENIED_STATUSES:
-        return Failure(FailureKind.DENIED, f"{words}: access denied, check the credentials of this mirror")
-    if head.status in TRANSIENT_STATUSES or head.status >= 500:
-        return Failure(FailureKind.TRANSIENT, words, head.retry_after)
-    return Failure(FailureKind.TRANSIENT, f"{words}, which is no answer to a plain request")
+    kind = status_kind(head.status)
+    words = status_words(head.status)
+    if kind is FailureKind.TRANSIENT:
+        return Failure(kind, words, retry_after(head.fields.get("retry-after")))
+    return Failure(kind, f"{words}: {DENIED if kind is FailureKind.DENIED else 'the file is not there'}")
 
 
 def curl_failure(code: int, message: str, os_error: int, asked: bool) -> Failure:
