@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
 
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct
 from core.units import format_time
 
 PRODUCT_HEADER = b"# productID|Most recent|Time registered|type|Description|\n"
-_FILESET_FIELDS = ("filesetID", "time registered", "type")
-_FILE_FIELDS = ("fileID", "bytes", "md5sum", "type")
+
+RowT = TypeVar("RowT", ListedFileset, ListedFile)
 
 
 def product_lines(products: Iterable[ListedProduct]) -> Iterator[bytes]:
@@ -20,44 +21,48 @@ def product_lines(products: Iterable[ListedProduct]) -> Iterator[bytes]:
         yield _line((row.name, row.most_recent or "none", registered, row.type or "notset", row.description))
 
 
-class FilesetLines:
-    """Yields the lines of a product's index, window by window; a header precedes each change of columns."""
+class Index(Generic[RowT]):
+    """An index in the making, window by window; a header precedes each change of the further columns."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: tuple[str, ...], cells: Callable[[RowT], tuple[str, ...]]):
+        self._fields = fields
+        self._cells = cells
         self._columns: list[str] | None = None
+        self._lines: list[bytes] = []
 
-    def lines(self, rows: Sequence[ListedFileset]) -> Iterator[bytes]:
-        """Yield the lines for the next rows."""
+    def add(self, rows: Iterable[RowT]) -> None:
+        """Add the next rows."""
         for row in rows:
             if self._columns != list(row.columns):
                 self._columns = list(row.columns)
-                yield _header(_FILESET_FIELDS, self._columns)
-            yield _line((row.name, format_time(row.registered), row.type, *_values(row.columns)))
+                self._lines.append(_header(self._fields, self._columns))
+            self._lines.append(_line((*self._cells(row), *_values(row.columns))))
 
-    def header_if_empty(self) -> Iterator[bytes]:
-        """Yield the header of an index without rows, if no row was written."""
-        if self._columns is None:
-            yield _header(_FILESET_FIELDS, [])
-
-
-def file_index(rows: Sequence[ListedFile]) -> bytes:
-    """Return the index of a fileset; a header precedes each change of columns."""
-    lines: list[bytes] = [] if rows else [_header(_FILE_FIELDS, [])]
-    columns: list[str] | None = None
-    for row in rows:
-        if columns != list(row.columns):
-            columns = list(row.columns)
-            lines.append(_header(_FILE_FIELDS, columns))
-        lines.append(_line((row.name, str(row.size), row.digest or "", row.type, *_values(row.columns))))
-    return b"".join(lines)
+    def content(self) -> bytes:
+        """Return the whole index; one without rows has a header all the same."""
+        return b"".join(self._lines or [_header(self._fields, [])])
 
 
-def _header(fields: tuple[str, ...], columns: list[str]) -> bytes:
-    return b"# " + _line((*fields, *columns))
+def fileset_index() -> Index[ListedFileset]:
+    """Return an empty index of a product."""
+    return Index(
+        ("filesetID", "time registered", "type"), lambda row: (row.name, format_time(row.registered), row.type)
+    )
+
+
+def file_index() -> Index[ListedFile]:
+    """Return an empty index of a fileset."""
+    return Index(
+        ("fileID", "bytes", "md5sum", "type"), lambda row: (row.name, str(row.size), row.digest or "", row.type)
+    )
 
 
 def _values(columns: Columns) -> Iterator[str]:
     return ("null" if value is None else value for value in columns.values())
+
+
+def _header(fields: tuple[str, ...], columns: list[str]) -> bytes:
+    return b"# " + _line((*fields, *columns))
 
 
 def _line(fields: Iterable[str]) -> bytes:

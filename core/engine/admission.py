@@ -82,7 +82,7 @@ class Admission:
     @property
     def idle(self) -> bool:
         """True if nothing more can be admitted now."""
-        return not (self.working or self._scheduler.hungry.is_set() or self._resumable)
+        return not (self.working or self._scheduler.hungry.is_set())
 
     async def run(self) -> None:
         """Feed the scheduler for ever."""
@@ -125,6 +125,8 @@ class Admission:
         rows = await filesets.next_queued(self._context.db, product, BATCH)
         if len(rows) < BATCH:
             self._exhausted.add(product)
+        if not rows:
+            return 0
         try:
             fitting = await self._fitting(mirror, rows)
         except DiskError as error:
@@ -167,6 +169,7 @@ class Admission:
         if self._enough(mirror):
             self._resumable.append(fileset)
             return
+        await self._scheduler.recorder.flush()
         await self._begin(row, mirror)
 
     async def _begin(self, row: FilesetRow, mirror: MirrorRun) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
 from core.destinations.base import Destination, Place, Sealed
-from core.destinations.indexes import FilesetLines, file_index, product_lines
+from core.destinations.indexes import file_index, fileset_index, product_lines
 from core.engine.context import Context, MirrorRun
 from core.engine.runs import Run
 from core.errors import DiskError
@@ -24,7 +24,7 @@ GATHER_SECONDS = 0.25
 GATHER_STEPS = 10
 INDEX_SECONDS = 5.0
 """The published index of a product may be so much older than what is published."""
-INDEX_WINDOW = 1000
+INDEX_WINDOW = 500
 
 
 class Publisher:
@@ -96,7 +96,7 @@ class Publisher:
     async def _publish(self, mirror: MirrorRun, runs: Sequence[Run]) -> None:
         await self._recorded()
         by_id = {run.row.id: run for run in runs}
-        items = [(run, file_index(await files.listing(self._context.db, run.row.id))) for run in runs]
+        items = [(run, await self._file_index(run.row.id)) for run in runs]
         sealed, refused = await asyncio.to_thread(_seal, mirror.destination, items)
         wanted = [(one.place.fileset_id, one.inode) for one in sealed]
         meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
@@ -131,8 +131,8 @@ class Publisher:
                 continue
             try:
                 for product, name, _ in due:
-                    lines = await self._fileset_lines(product)
-                    await asyncio.to_thread(mirror.destination.write_index, name, lines)
+                    content = await self._fileset_index(product)
+                    await asyncio.to_thread(mirror.destination.write_index, name, [content])
                 listed = await registry.published_products(self._context.db, mirror.id)
                 await asyncio.to_thread(mirror.destination.write_index, None, product_lines(listed))
             except DiskError as error:
@@ -140,14 +140,21 @@ class Publisher:
                 continue
             await self._context.journal.write(lambda db: registry.index_written(db, due))  # noqa: B023
 
-    async def _fileset_lines(self, product: int) -> list[bytes]:
-        writer = FilesetLines()
-        lines: list[bytes] = []
+    async def _fileset_index(self, product: int) -> bytes:
+        index = fileset_index()
         after = 0
         while window := await registry.published_filesets(self._context.db, product, after, INDEX_WINDOW):
             after = window[-1][0]
-            lines += writer.lines([row for _, row in window])
-        return [*lines, *writer.header_if_empty()]
+            index.add(row for _, row in window)
+        return index.content()
+
+    async def _file_index(self, fileset: int) -> bytes:
+        index = file_index()
+        after = 0
+        while window := await files.listing(self._context.db, fileset, after, INDEX_WINDOW):
+            after = window[-1][0]
+            index.add(row for _, row in window)
+        return index.content()
 
 
 def _seal(

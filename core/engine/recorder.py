@@ -35,6 +35,7 @@ class Recorder:
         self._live = live
         self._live_shown = False
         self._batch = _Batch()
+        self._writing = asyncio.Lock()
 
     def staged(self, file: int, attempts: int) -> None:
         """Note a file that is complete and verified, after so many failed attempts."""
@@ -51,7 +52,11 @@ class Recorder:
         self._batch.interrupted.append((file, kept, validator))
 
     async def flush(self, with_live: bool = False) -> None:
-        """Write what has been gathered, in one transaction."""
+        """Write what has been gathered, in one transaction; return when that, and all before it, is in the state."""
+        async with self._writing:
+            await self._flush(with_live)
+
+    async def _flush(self, with_live: bool) -> None:
         batch, self._batch = self._batch, _Batch()
         live = self._live() if with_live else []
         show = with_live and (bool(live) or self._live_shown)

@@ -161,11 +161,12 @@ async def clamp_waits(db: Database, now: float, longest: float) -> None:
         await db.run(f"UPDATE {table} SET next_try = ? WHERE next_try > ?", (now, now + longest))
 
 
-async def listing(db: Database, fileset: int) -> list[ListedFile]:
-    """Return the files of a fileset as its catalogue listed them, for our own index."""
+async def listing(db: Database, fileset: int, after: int, limit: int) -> list[tuple[int, ListedFile]]:
+    """Return a window of the files of a fileset, by id, as its catalogue listed them: for our own index."""
+    first, last = file_range(fileset)
     rows = await db.rows(
-        """SELECT name, size, digest, type, columns FROM files
-           WHERE id BETWEEN ? AND ? AND state <> 'skipped' ORDER BY id""",
-        file_range(fileset),
+        """SELECT id, name, size, digest, type, columns FROM files
+           WHERE id BETWEEN ? AND ? AND state <> 'skipped' ORDER BY id LIMIT ?""",
+        (max(first, after + 1), last, limit),
     )
-    return [ListedFile(row[0], row[1], row[2], row[3], load_columns(row[4])) for row in rows]
+    return [(row[0], ListedFile(row[1], row[2], row[3], row[4], load_columns(row[5]))) for row in rows]

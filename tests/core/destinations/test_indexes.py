@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.destinations.indexes import PRODUCT_HEADER, FilesetLines, file_index, product_lines
+from core.destinations import indexes
+from core.destinations.indexes import PRODUCT_HEADER, product_lines
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct
 from core.names import unsafe_name
 from core.sources.ipp_parse import FILES, FILESETS, PRODUCTS, Level, Parser, RowT
@@ -26,9 +27,17 @@ def parsed(level: Level[RowT], index: bytes) -> list[object]:
 
 def fileset_index(*windows: Iterable[ListedFileset]) -> bytes:
     """Write a product's index window by window, as the publisher does."""
-    writer = FilesetLines()
-    lines = [line for window in windows for line in writer.lines(list(window))]
-    return b"".join([*lines, *writer.header_if_empty()])
+    index = indexes.fileset_index()
+    for window in windows:
+        index.add(window)
+    return index.content()
+
+
+def file_index(rows: Iterable[ListedFile]) -> bytes:
+    """Write a fileset's index."""
+    index = indexes.file_index()
+    index.add(rows)
+    return index.content()
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="|#\r\n"), max_size=12).map(str.strip)
