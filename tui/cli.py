@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from core.errors import ExitCode, FailureKind, MirrorError
+from core.errors import ExitCode, FailureKind
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -152,7 +152,10 @@ def _on_filesets(context: click.Context, kind: str, filesets: tuple[str, ...]) -
 @click.option("--product", metavar="GLOB", help="Only products that match.")
 @click.pass_context
 def pause(context: click.Context, mirror: str | None, product: str | None) -> None:
-    """Begin nothing new, and stop what is under way, until resumed."""
+    """Begin nothing new, and stop what is under way, until resumed.
+
+    Without --product: whole mirrors. A product that is paused by --product stays so until it is resumed the same way.
+    """
     from tui.headless import wish
 
     context.exit(wish.send(context.obj, "pause", mirror=mirror, product=product))
@@ -163,20 +166,26 @@ def pause(context: click.Context, mirror: str | None, product: str | None) -> No
 @click.option("--product", metavar="GLOB", help="Only products that match.")
 @click.pass_context
 def resume(context: click.Context, mirror: str | None, product: str | None) -> None:
-    """Go on after a pause, or after a stop for a reason that has been mended."""
+    """Go on after a pause, or after a stop for a reason that has been mended.
+
+    Without --product: whole mirrors; products that were paused by --product stay paused, and are named.
+    """
     from tui.headless import wish
 
     context.exit(wish.send(context.obj, "resume", mirror=mirror, product=product))
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path), default=Path("mirrortui.toml"))
+@click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_context
-def init(context: click.Context, file: Path) -> None:
-    """Write a commented configuration; never over an existing file."""
+def init(context: click.Context, file: Path | None) -> None:
+    """Write a commented configuration; never over an existing file.
+
+    It is written to FILE, else to what --config names, else to mirrortui.toml in this folder.
+    """
     from tui.headless import prepare
 
-    context.exit(prepare.init(context.obj or file))
+    context.exit(prepare.init(file or context.obj or Path("mirrortui.toml")))
 
 
 @cli.command()
@@ -203,24 +212,17 @@ def main() -> None:
     """Run the command line; every error that an operator can act on is one clear message and an exit code."""
     try:
         cli.main(prog_name="mirrortui", standalone_mode=True)
-    except MirrorError as error:
-        click.echo(f"mirrortui: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.exit(ExitCode.OK)
     except Exception as error:
-        _report_internal(error)
-        sys.exit(ExitCode.INTERNAL)
+        sys.exit(_tell(error))
 
 
-def _report_internal(error: Exception) -> None:
+def _tell(error: Exception) -> ExitCode:
     import logging
 
-    from core.text import display
+    from tui.trouble import told
 
-    logging.getLogger("mirrortui").error("internal error", exc_info=error)
-    click.echo(
-        f"mirrortui: internal error: {type(error).__name__}: {display(error)}; the log has the details, "
-        "the state is intact, and the next run goes on from it",
-        err=True,
-    )
+    code, message = told(error)
+    if code is ExitCode.INTERNAL:
+        logging.getLogger("mirrortui").error("internal error", exc_info=error)
+    click.echo(f"mirrortui: {message}", err=True)
+    return code

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct
 from core.units import format_time
 
 PRODUCT_HEADER = b"# productID|Most recent|Time registered|type|Description|\n"
 
-RowT = TypeVar("RowT", ListedFileset, ListedFile)
+
+class Row(Protocol):
+    """What can be listed with further columns."""
+
+    @property
+    def columns(self) -> Columns:
+        """Further columns by header name."""
+
+
+RowT = TypeVar("RowT", bound=Row)
 
 
 def product_lines(products: Iterable[ListedProduct]) -> Iterator[bytes]:

@@ -258,7 +258,16 @@ def test_secrets_are_never_shown(write: Write, monkeypatch: pytest.MonkeyPatch) 
     assert "s3cret" not in shown
     mirror = config.mirrors[0]
     assert mirror.credential_headers() == (("X-Key", "k3ys3cret"), ("Authorization", "Bearer t0ps3cret"))
-    assert {"t0ps3cret", "k3ys3cret"} <= set(config.secrets())
+    assert set(config.secrets()) == {"t0ps3cret", "k3ys3cret"}
+
+
+def test_a_header_is_a_secret_by_its_origin_or_by_its_name(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SITE", "from-the-environment")
+    headers = '{ X-V = "1", Accept = "text/plain", X-Site = "env:SITE", Cookie = "sid=1", X-Auth-User = "me" }'
+    mirror = load_config(write(mirror=f"headers = {headers}\n")).mirrors[0]
+    assert set(mirror.secrets()) == {"from-the-environment", "sid=1", "me"}
+    assert ("X-V", "1") in mirror.credential_headers()
+    assert ("X-Site", "from-the-environment") in mirror.credential_headers()
 
 
 def test_secrets_cover_what_basic_authentication_sends(write: Write) -> None:

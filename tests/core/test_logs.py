@@ -83,6 +83,13 @@ def test_secrets_are_hidden_in_messages_urls_and_tracebacks(log_file: Path) -> N
     assert "longer" not in text
 
 
+def test_what_is_too_short_to_tell_apart_stays_readable(log_file: Path) -> None:
+    for secret in ("1", "abc", "abcd"):
+        logs.hide_secret(secret)
+    log.info("11 files of abc, abcd")
+    assert log_file.read_text().endswith("11 files of abc, ***\n")
+
+
 @pytest.mark.parametrize(
     ("options", "shown"),
     [

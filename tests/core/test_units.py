@@ -101,7 +101,8 @@ def test_an_error_shows_no_control_byte() -> None:
 def test_times_are_utc_and_read_back() -> None:
     assert format_time(1795247882.9) == "2026-11-21T07:58:02Z"
     assert parse_time("2026-11-21T07:58:02Z") == 1795247882
-    for wrong in ("2026-11-21", "2026-13-21T07:58:02Z", "2026-11-21T07:58:02", "2026-11-21T07:58:02+00:00", "null"):
+    day = "2026-11-21"
+    for wrong in (day, "2026-13-21T07:58:02Z", f"{day}T24:00:00Z", f"{day}T07:58:02", f"{day}T07:58:02+00:00", "null"):
         with pytest.raises(ValueError, match="expected a UTC time"):
             parse_time(wrong)
 

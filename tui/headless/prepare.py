@@ -6,8 +6,6 @@ import asyncio
 import os
 from pathlib import Path
 
-import click
-
 from core.config import Config, Mirror, find_config, matches
 from core.config.template import write_template
 from core.engine.mirrors import source_options
@@ -17,7 +15,9 @@ from core.model import ListedFileset, ListedProduct, Rejection
 from core.sources import open_source
 from core.sources.base import Source
 from core.text import display
+from core.units import counted
 from tui.headless import settings
+from tui.headless.output import say
 
 WORST_FIRST = (ExitCode.SOURCE, ExitCode.DISK, ExitCode.FAILURES)
 
@@ -25,7 +25,7 @@ WORST_FIRST = (ExitCode.SOURCE, ExitCode.DISK, ExitCode.FAILURES)
 def init(file: Path) -> ExitCode:
     """Write a commented configuration to `file`. Raises ConfigError if there is one already."""
     write_template(file)
-    click.echo(f"wrote {file}: set url and destination of the mirror in it, then run `mirrortui check`")
+    say(f"wrote {file}: set url and destination of the mirror in it, then run `mirrortui check`")
     return ExitCode.OK
 
 
@@ -36,21 +36,29 @@ def check(config_file: Path | None) -> ExitCode:
     for secret in config.secrets():
         hide_secret(secret)
     setup_logging(None, terminal=True, quiet=True)
-    click.echo(f"{path}: valid")
+    say(f"{path}: valid")
     codes = asyncio.run(_check(config))
     return next((code for code in WORST_FIRST if code in codes), ExitCode.OK)
 
 
 async def _check(config: Config) -> set[ExitCode]:
-    return {await _check_mirror(mirror) for mirror in config.mirrors}
+    """Return what each problem that was found amounts to."""
+    codes: set[ExitCode] = set()
+    for mirror in config.mirrors:
+        say(f"\n{mirror.name}  {mirror.url} -> {mirror.destination}")
+        codes |= _check_destination(mirror) | await _check_mirror(mirror)
+    return codes
 
 
-async def _check_mirror(mirror: Mirror) -> ExitCode:
-    click.echo(f"\n{mirror.name}  {mirror.url} -> {mirror.destination}")
+def _check_destination(mirror: Mirror) -> set[ExitCode]:
     folder = mirror.destination if mirror.destination.exists() else mirror.destination.parent
-    if not os.access(folder, os.W_OK | os.X_OK):
-        click.echo(f"  ! {folder}: not writable for this user; change its owner, or choose another destination")
-        return ExitCode.DISK
+    if os.access(folder, os.W_OK | os.X_OK):
+        return set()
+    say(f"  ! {folder}: not writable for this user; change its owner, or choose another destination")
+    return {ExitCode.DISK}
+
+
+async def _check_mirror(mirror: Mirror) -> set[ExitCode]:
     source = open_source(mirror.protocol, source_options(mirror))
     try:
         return await _check_source(mirror, source)
@@ -58,35 +66,35 @@ async def _check_mirror(mirror: Mirror) -> ExitCode:
         await source.close()
 
 
-async def _check_source(mirror: Mirror, source: Source) -> ExitCode:
-    code = ExitCode.OK
+async def _check_source(mirror: Mirror, source: Source) -> set[ExitCode]:
+    codes: set[ExitCode] = set()
     listed: list[str] = []
     try:
         with await source.products() as products:
             for batch in products.batches():
                 for row in batch:
-                    code = _show_product(mirror, row, listed) or code
+                    codes |= _show_product(mirror, row, listed)
     except SourceError as error:
-        click.echo(f"  ! not listed: {display(error.detail)}")
-        code = ExitCode.SOURCE
+        say(f"  ! not listed: {display(error.detail)}")
+        codes.add(ExitCode.SOURCE)
     named = [name for name in mirror.products if not set(name) & set("*?[")]
     wanted = [name for name in listed if matches(name, mirror.products)]
     for name in dict.fromkeys([*wanted, *named, *mirror.hidden_products]):
-        code = await _check_product(mirror, source, name) or code
-    return code
+        codes |= await _check_product(mirror, source, name)
+    return codes
 
 
-def _show_product(mirror: Mirror, row: ListedProduct | Rejection, listed: list[str]) -> ExitCode | None:
+def _show_product(mirror: Mirror, row: ListedProduct | Rejection, listed: list[str]) -> set[ExitCode]:
     if isinstance(row, Rejection):
-        click.echo(f"  ! root index, line {row.line}: {row.name}: {row.reason}")
-        return ExitCode.FAILURES
+        say(f"  ! root index, line {row.line}: {row.name}: {row.reason}")
+        return {ExitCode.FAILURES}
     listed.append(row.name)
     if not matches(row.name, mirror.products) and row.name not in mirror.hidden_products:
-        click.echo(f"  - {display(row.name)}: available, not mirrored")
-    return None
+        say(f"  - {display(row.name)}: available, not mirrored")
+    return set()
 
 
-async def _check_product(mirror: Mirror, source: Source, name: str) -> ExitCode | None:
+async def _check_product(mirror: Mirror, source: Source, name: str) -> set[ExitCode]:
     wanted = excluded = refused = 0
     try:
         with await source.filesets(name, ()) as filesets:
@@ -99,10 +107,10 @@ async def _check_product(mirror: Mirror, source: Source, name: str) -> ExitCode 
                     else:
                         excluded += 1
     except SourceError as error:
-        click.echo(f"  ! {display(name)}: {display(error.detail)}")
-        return ExitCode.SOURCE
-    details = [f"{wanted} filesets"]
-    details += [f"{excluded} excluded"] if excluded else []
-    details += [f"{refused} rows refused"] if refused else []
-    click.echo(f"  + {display(name)}: {', '.join(details)}")
-    return ExitCode.FAILURES if refused else None
+        say(f"  ! {display(name)}: {display(error.detail)}")
+        return {ExitCode.SOURCE}
+    details = [counted(wanted, "fileset")]
+    details += [f"{excluded:,} excluded"] if excluded else []
+    details += [f"{counted(refused, 'row')} refused"] if refused else []
+    say(f"  + {display(name)}: {', '.join(details)}")
+    return {ExitCode.FAILURES} if refused else set()

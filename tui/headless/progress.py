@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import sys
 import time
 from collections import deque
@@ -19,6 +18,8 @@ SECONDS = 0.5
 WINDOW = 20
 """Samples over which the speed is taken."""
 CLEAR = "\r\x1b[2K"
+COLUMNS = 80
+"""The width of a terminal that doesn't tell."""
 
 
 class ProgressLine:
@@ -50,7 +51,13 @@ class ProgressLine:
             f"{done.files:,} files, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
             f"{done.files_left:,} files, {format_bytes(done.bytes_left)} to go, eta {eta}"
         )
-        self._write(CLEAR + line[: shutil.get_terminal_size().columns - 1])
+        self._write(CLEAR + line[: self._columns() - 1])
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or COLUMNS
+        except OSError:
+            return COLUMNS
 
     def _write(self, text: str) -> None:
         try:

@@ -20,24 +20,20 @@ from core.store.queries import MirrorStatus, ProductStatus
 from core.text import display
 from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings
+from tui.headless.output import reader_may_leave
+from tui.headless.state_errors import state_errors_told
 
 
 def status(config_file: Path | None, *, as_json: bool) -> ExitCode:
     """Print where every product stands."""
     config = settings.load(config_file, with_secrets=False)
     found = asyncio.run(_read(config))
-    if as_json:
-        engine = {"running": held(config.engine.state), "holder": _holder(config)}
-        click.echo(json.dumps({"engine": engine, "mirrors": report.mirrors_json(found)}))
-        return ExitCode.OK
-    running = _holder(config)
-    click.echo(f"engine: {running or 'not running'}")
-    for mirror in found.mirrors:
-        _print_mirror(mirror)
-    if not found.mirrors:
-        click.echo(f"{config.engine.state}: no state yet; `mirrortui --once` or `mirrortui run` begins to mirror")
-    if found.failures:
-        click.echo(f"\n{counted(len(found.failures), 'failure')}; `mirrortui failures` lists them")
+    with reader_may_leave():
+        if as_json:
+            engine = {"running": held(config.engine.state), "holder": _holder(config)}
+            click.echo(json.dumps({"engine": engine, "mirrors": report.mirrors_json(found)}))
+        else:
+            _print_status(config, found)
     return ExitCode.OK
 
 
@@ -45,13 +41,14 @@ def failures(config_file: Path | None, *, as_json: bool) -> ExitCode:
     """Print what failed or is in quarantine."""
     config = settings.load(config_file, with_secrets=False)
     found = asyncio.run(_read(config))
-    if as_json:
-        click.echo(json.dumps({"failures": report.failures_json(found)}))
-        return ExitCode.OK
-    for line in failure_lines(found):
-        click.echo(line)
-    if not found.failures:
-        click.echo("nothing failed")
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps({"failures": report.failures_json(found)}))
+        else:
+            for line in failure_lines(found):
+                click.echo(line)
+            if not found.failures:
+                click.echo("nothing failed")
     return ExitCode.OK
 
 
@@ -71,13 +68,24 @@ def failure_lines(found: Report) -> Iterable[str]:
 async def _read(config: Config) -> Report:
     if not config.engine.state.exists():
         return Report((), ())
-    async with await Database.open_reader(config.engine.state) as db:
-        return await report.gather(db, time.time())
+    with state_errors_told(config.engine.state):
+        async with await Database.open_reader(config.engine.state) as db:
+            return await report.gather(db, time.time())
 
 
 def _holder(config: Config) -> str | None:
     state = config.engine.state
     return holder(state.with_name(state.name + ".lock")) if held(state) else None
+
+
+def _print_status(config: Config, found: Report) -> None:
+    click.echo(f"engine: {_holder(config) or 'not running'}")
+    for mirror in found.mirrors:
+        _print_mirror(mirror)
+    if not found.mirrors:
+        click.echo(f"{config.engine.state}: no state yet; `mirrortui --once` or `mirrortui run` begins to mirror")
+    if found.failures:
+        click.echo(f"\n{counted(len(found.failures), 'failure')}; `mirrortui failures` lists them")
 
 
 def _print_mirror(mirror: MirrorStatus) -> None:

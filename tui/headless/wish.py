@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from core.config import Config
 from core.engine.lease import held
 from core.errors import ConfigError, ExitCode
 from core.model import CommandKind
-from core.store import commands
+from core.store import commands, queries
 from core.store.commands import Command, Target
 from core.store.database import Database
 from core.text import display
 from tui.headless import settings
+from tui.headless.output import reader_may_leave
+from tui.headless.state_errors import state_errors_told
 
 PATIENCE_SECONDS = 5.0
 """How long the result of a command is waited for while an engine runs."""
@@ -36,25 +39,49 @@ def send(
     if mirror is not None:
         config.mirror(mirror)
     target = Target(filesets=filesets, mirror=mirror, product=product, kind=of_kind)
-    answer = asyncio.run(_send(config, CommandKind(kind), target))
-    if answer is None or answer.state == "new":
-        busy = "the engine is busy and will see to it" if held(config.engine.state) else "the next run will see to it"
-        click.echo(f"{kind}: noted; {busy}")
-        return ExitCode.OK
-    click.echo(f"{kind}: {display(answer.result)}", err=answer.state == "refused")
-    return ExitCode.USAGE if answer.state == "refused" else ExitCode.OK
+    with state_errors_told(config.engine.state):
+        answer, hints = asyncio.run(_send(config, CommandKind(kind), target))
+    with reader_may_leave():
+        _print_answer(config, kind, answer)
+        for hint in hints:
+            click.echo(hint)
+    return ExitCode.USAGE if answer is not None and answer.state == "refused" else ExitCode.OK
 
 
-async def _send(config: Config, kind: CommandKind, target: Target) -> Command | None:
+async def _send(config: Config, kind: CommandKind, target: Target) -> tuple[Command | None, list[str]]:
     state = config.engine.state
     if not state.exists():
         raise ConfigError(f"{state}: no state yet, so there is nothing to {kind}; run `mirrortui --once` first")
     async with await Database.open_reader(state) as db:
         number = await commands.append(db, kind, target, time.time())
-        until = time.monotonic() + PATIENCE_SECONDS
-        while held(state) and time.monotonic() < until:
-            answer = await commands.get(db, number)
-            if answer is not None and answer.state != "new":
-                return answer
-            await asyncio.sleep(0.05)
-        return await commands.get(db, number)
+        answer = await _await_answer(db, number, state)
+        resumes_mirrors = kind is CommandKind.RESUME and target.product is None
+        return answer, await _paused_products(db, target.mirror) if resumes_mirrors else []
+
+
+async def _await_answer(db: Database, number: int, state: Path) -> Command | None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while held(state) and time.monotonic() < until:
+        answer = await commands.get(db, number)
+        if answer is not None and answer.state != "new":
+            return answer
+        await asyncio.sleep(0.05)
+    return await commands.get(db, number)
+
+
+async def _paused_products(db: Database, mirror: str | None) -> list[str]:
+    """Say how to resume the products that were paused one by one: resuming mirrors leaves them as they are."""
+    return [
+        f"still paused: mirrortui resume --mirror {one.name} --product {shlex.quote(display(product.name))}"
+        for one in await queries.overview(db, time.time())
+        for product in one.products
+        if product.paused and mirror in (None, one.name)
+    ]
+
+
+def _print_answer(config: Config, kind: str, answer: Command | None) -> None:
+    if answer is None or answer.state == "new":
+        busy = "the engine is busy and will see to it" if held(config.engine.state) else "the next run will see to it"
+        click.echo(f"{kind}: noted; {busy}")
+    else:
+        click.echo(f"{kind}: {display(answer.result)}", err=answer.state == "refused")

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,10 @@ from core.store.queries import ProductStatus
 from core.text import display
 from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings, watch
+from tui.headless.output import reader_may_leave
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
+from tui.headless.state_errors import state_errors_told
+from tui.trouble import told
 
 SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -50,12 +54,14 @@ class Options:
 
 def once(config_file: Path | None, options: Options) -> ExitCode:
     """Bring everything up to date, say what was done, and return what it amounts to."""
-    config = _prepare(config_file, options)
-    result, found = asyncio.run(_once(config, options))
-    code = result.stopped_by or report.exit_code(found)
-    if result.drained and code is ExitCode.OK and _work_left(found):
-        code = ExitCode.DRAINED
-    with contextlib.suppress(OSError):  # the terminal may be gone: the work is done all the same
+    with _error_as_json(options):
+        config = _prepare(config_file, options)
+        with state_errors_told(config.engine.state):
+            result, found = asyncio.run(_once(config, options))
+        code = result.stopped_by or report.exit_code(found)
+        if result.unfinished and code is ExitCode.OK:
+            code = ExitCode.DRAINED
+    with reader_may_leave():
         if options.as_json:
             click.echo(json.dumps(_json(result, found, code)))
         elif not options.quiet:
@@ -66,27 +72,25 @@ def once(config_file: Path | None, options: Options) -> ExitCode:
 def serve(config_file: Path | None, *, verbose: bool) -> ExitCode:
     """Run the engine until it is told to stop."""
     config = _prepare(config_file, Options(verbose=verbose))
-    result = asyncio.run(_run(Engine(config, once=False)))
+    with state_errors_told(config.engine.state):
+        result = asyncio.run(_run(Engine(config, once=False)))
     return result.stopped_by or ExitCode.OK
 
 
 def dry_run(config_file: Path | None, options: Options) -> ExitCode:
     """Find out, on a copy of the state, what there is to fetch; print it."""
-    config = _prepare(config_file, options)
-    with tempfile.TemporaryDirectory(prefix="mirrortui-") as folder:
-        state = Path(folder) / "mirror.db"
-        if config.engine.state.exists():
-            with closing(sqlite3.connect(config.engine.state)) as here, closing(sqlite3.connect(state)) as copy:
-                here.backup(copy)
-        engine = config.engine.model_copy(update={"state": state})
-        planned = config.model_copy(update={"engine": engine})
-        _, found = asyncio.run(_once(planned, options, plan=True))
-    if options.as_json:
-        click.echo(json.dumps({"mirrors": report.mirrors_json(found), "failures": report.failures_json(found)}))
-    else:
-        _print_plan(found)
-    code = report.exit_code(found)
-    return ExitCode.OK if code in (ExitCode.DRAINED, ExitCode.FAILURES) else code
+    with _error_as_json(options):
+        config = _prepare(config_file, options)
+        result, found = _plan(config, options)
+        code = report.exit_code(found)
+        if code in (ExitCode.DRAINED, ExitCode.FAILURES):
+            code = ExitCode.OK
+    with reader_may_leave():
+        if options.as_json:
+            click.echo(json.dumps(_json(result, found, code)))
+        else:
+            _print_plan(found)
+    return code
 
 
 def _prepare(config_file: Path | None, options: Options) -> Config:
@@ -99,6 +103,26 @@ def _prepare(config_file: Path | None, options: Options) -> Config:
     if terminal_can_draw():
         handler.addFilter(ClearsLine())
     return config
+
+
+def _plan(config: Config, options: Options) -> tuple[Result, Report]:
+    with tempfile.TemporaryDirectory(prefix="mirrortui-") as folder, state_errors_told(config.engine.state):
+        copy = Path(folder) / "mirror.db"
+        if config.engine.state.exists():
+            asyncio.run(_demand_state(config.engine.state))
+            _copy(config.engine.state, copy)
+        engine = config.engine.model_copy(update={"state": copy})
+        return asyncio.run(_once(config.model_copy(update={"engine": engine}), options, plan=True))
+
+
+async def _demand_state(state: Path) -> None:
+    """Raise StateError unless `state` is a state file that this version can read."""
+    await (await Database.open_reader(state)).close()
+
+
+def _copy(state: Path, copy: Path) -> None:
+    with closing(sqlite3.connect(state)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
 
 
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
@@ -124,10 +148,6 @@ async def _run(engine: Engine, *, show: bool = True) -> Result:
                 await drawing
 
 
-def _work_left(found: Report) -> bool:
-    return any(one.backlog_filesets for mirror in found.mirrors for one in mirror.products if one.selected)
-
-
 def _backlog(product: ProductStatus) -> str:
     return (
         f"{counted(product.backlog_filesets, 'fileset')}, {counted(product.backlog_files, 'file')}, "
@@ -135,9 +155,26 @@ def _backlog(product: ProductStatus) -> str:
     )
 
 
-def _json(result: Result, found: Report, code: ExitCode) -> dict[str, object]:
+@contextlib.contextmanager
+def _error_as_json(options: Options) -> Iterator[None]:
+    """Print an error as the JSON object that was asked for, before it goes its way."""
+    started, begun = time.time(), time.monotonic()
+    try:
+        yield
+    except Exception as error:
+        if options.as_json:
+            code, message = told(error)
+            elapsed = time.monotonic() - begun
+            result = Result(started, elapsed, files=0, bytes=0, filesets=0, stopped_by=None, unfinished=True)
+            with reader_may_leave():
+                click.echo(json.dumps(_json(result, Report((), ()), code, message)))
+        raise
+
+
+def _json(result: Result, found: Report, code: ExitCode, error: str | None = None) -> dict[str, object]:
     return {
         "exit_code": int(code),
+        "error": error,
         "started": format_time(result.started),
         "elapsed_seconds": round(result.elapsed, 3),
         "files": result.files,

@@ -6,9 +6,7 @@ import hashlib
 import socket
 import tempfile
 import threading
-import time
 import traceback
-from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ import pytest
 from core.errors import FailureKind, SourceError
 from core.sources.base import SourceOptions
 from core.sources.catalogue import DEFAULT_LIMITS, CatalogueClient, Limits
-from core.sources.failures import retry_after
 from core.sources.ipp_parse import FILESETS, Shape
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
@@ -164,33 +161,6 @@ async def test_a_status_tells_what_to_do(code: int, kind: FailureKind, datastore
 async def test_a_servers_wish_to_wait_is_heard(datastore: DataStore) -> None:
     datastore.fault(INDEX, Fault.status(429, retry_after=120))
     assert (await failure(options(datastore))).retry_after == 120.0
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        (None, None),
-        ("0", 0.0),
-        (" 30 ", 30.0),
-        ("9" * 18, 86_400.0),
-        ("-1", None),
-        ("1.5", None),
-        ("soon", None),
-        ("", None),
-        ("٣", None),
-        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
-        ("Fri, 99 Dec 2026 23:59:59 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(text: str | None, seconds: float | None) -> None:
-    assert retry_after(text) == seconds
-
-
-def test_retry_after_by_date_counts_from_now() -> None:
-    wait = retry_after(formatdate(time.time() + 1000, usegmt=True))
-    assert wait is not None
-    assert 900 < wait <= 1000
 
 
 BROKEN = [

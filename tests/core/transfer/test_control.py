@@ -47,6 +47,7 @@ async def test_a_stopped_transfer_keeps_its_bytes_and_goes_on_later(
 async def test_stopping_before_the_beginning(store: DataStore, courier: Courier) -> None:
     data = content(SMALL)
     store.add_fileset("p", "f", {"a.dat": data})
+    store.fault("p/f/a.dat", Fault.delay(60), times=None)  # should the job have begun before it is stopped
     job = courier.job(f"{store.url}/p/f/a.dat", data, offset=500, validator='"x"')
     (courier.target / "a.dat").write_bytes(data[:500])
     courier.transport.submit([job])

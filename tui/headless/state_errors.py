@@ -1,0 +1,61 @@
+"""SQLite's errors that an operator can mend, told as such."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.errors import DiskError, MirrorError, StateError
+from core.text import display
+
+PRIMARY = 0xFF
+"""The bits of SQLite's error codes that say what kind of error it is; the others tell details."""
+DISK_ADVICE = {
+    sqlite3.SQLITE_FULL: "free some space there, or move it to a larger disk (`state` in [engine])",
+    sqlite3.SQLITE_IOERR: "check that disk and its free space, or move the file to another one (`state` in [engine])",
+}
+STATE_ADVICE = {
+    sqlite3.SQLITE_READONLY: "let this user write to the file and to its folder",
+    sqlite3.SQLITE_CANTOPEN: "let this user write to the file and to its folder",
+    sqlite3.SQLITE_CORRUPT: "move it away, or restore it from a copy",
+    sqlite3.SQLITE_NOTADB: "move it away, or restore it from a copy",
+}
+
+
+@contextmanager
+def state_errors_told(state: Path) -> Iterator[None]:
+    """Raise DiskError or StateError, which name the file and what to do, in place of what SQLite says of `state`.
+
+    An error that is for an operator already stays as it is, unless the disk is behind it.
+    """
+    try:
+        yield
+    except Exception as error:
+        known = _known(error, state)
+        if known is None:
+            raise
+        raise known from error
+
+
+def _known(error: Exception, state: Path) -> MirrorError | None:
+    for cause in _causes(error):
+        if not isinstance(cause, sqlite3.Error):
+            continue
+        code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY
+        words = f"{display(state)}: the state file cannot be used: {display(cause)};"
+        if code in DISK_ADVICE:
+            return DiskError(f"{words} {DISK_ADVICE[code]}. What was acknowledged is kept", whole=True)
+        if code in STATE_ADVICE and not isinstance(error, MirrorError):
+            return StateError(f"{words} {STATE_ADVICE[code]}")
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                yield from _causes(part)
+        error = error.__cause__ or error.__context__
