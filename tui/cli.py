@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,7 @@ def cli(
     if context.invoked_subcommand is not None or not once:
         misplaced = [name for name, value in chosen.items() if value] + (["--once"] if once else [])
         if misplaced:
-            raise click.UsageError(f"{misplaced[0]} goes with --once, before or without a command")
+            raise click.UsageError(f"{misplaced[0]} belongs to --once; commands have options of their own")
         if context.invoked_subcommand is None:
             raise click.UsageError("the dashboard is not there yet; use --once, run, status or failures (see --help)")
         return
@@ -214,6 +215,19 @@ def main() -> None:
         cli.main(prog_name="mirrortui", standalone_mode=True)
     except Exception as error:
         sys.exit(_tell(error))
+    finally:
+        _let_go_of_terminal()
+
+
+def _let_go_of_terminal() -> None:
+    """Flush what was printed, or drop it if the terminal is gone: or the interpreter ends with an error of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _tell(error: Exception) -> ExitCode:

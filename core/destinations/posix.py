@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import stat
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -41,6 +42,8 @@ class PosixDestination:
         self._durability = durability
         self._owner = owner
         self._root = self._private = self._staging = self._lock = -1
+        self._index_new = threading.Lock()
+        """Held by the one thread whose index is being written: all write it under the same name."""
 
     def open(self) -> None:
         """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
@@ -196,12 +199,13 @@ class PosixDestination:
 
     def _replace_index(self, directory: int, index: bytes) -> None:
         """Write an index beside the tree and rename it into place, so that readers see the old or the new one."""
-        below.create(self._private, "index-new", index)
-        if self._durability is not Durability.NONE:
-            below.sync(self._private, "index-new")
-        os.rename("index-new", INDEX, src_dir_fd=self._private, dst_dir_fd=directory)
-        if self._durability is not Durability.NONE:
-            os.fsync(directory)
+        with self._index_new:
+            below.create(self._private, "index-new", index)
+            if self._durability is not Durability.NONE:
+                below.sync(self._private, "index-new")
+            os.rename("index-new", INDEX, src_dir_fd=self._private, dst_dir_fd=directory)
+            if self._durability is not Durability.NONE:
+                os.fsync(directory)
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
         """Bring sealed filesets to disk. With durability ``full`` their files are there already."""

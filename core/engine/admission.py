@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Iterable
 
@@ -141,7 +140,7 @@ class Admission:
 
     async def _fitting(self, mirror: MirrorRun, rows: list[FilesetRow]) -> list[FilesetRow]:
         """Return the filesets for which there is room, beside those that were admitted before."""
-        free, total = await asyncio.to_thread(mirror.destination.space)
+        free, total = await self._context.in_thread(mirror.destination.space)
         spare = self._context.config.engine.min_free.of(total)
         promised = sum(run.row.bytes for run in self._scheduler.runs.values() if run.mirror is mirror)
         room = free - spare - promised
@@ -191,7 +190,7 @@ class Admission:
             self._beginning = None
 
     async def _prepare(self, run: Run) -> Run:
-        fresh = await asyncio.to_thread(run.mirror.destination.stage, run.place)
+        fresh = await self._context.in_thread(run.mirror.destination.stage, run.place)
         if not fresh:
             run.in_place = await self._inspect(run)
         run.missing = await files.unstaged(self._context.db, run.row.id)
@@ -205,7 +204,7 @@ class Admission:
         while window := await files.all_of(self._context.db, run.row.id, after, WINDOW):
             after = window[-1].id
             expected += [_expected(row, self._context.rebooted) for row in window]
-        found = await asyncio.to_thread(run.mirror.destination.inspect, run.place, expected)
+        found = await self._context.in_thread(run.mirror.destination.inspect, run.place, expected)
         await self._context.journal.write(lambda db: _take_over(db, run.row.id, found))
         return found.in_place
 

@@ -6,7 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from core.config import Config, Mirror, matches
 from core.destinations.base import Destination
@@ -21,7 +24,11 @@ from core.transfer.base import Access
 
 log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 DISK_RETRY_SECONDS = 900.0
+THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ class Context:
         """Tells whether a fileset is being published by this engine."""
         self.now: Callable[[], float] = time.time
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._threads = ThreadPoolExecutor(THREADS, "disk")
         self._spawned: set[asyncio.Task[None]] = set()
 
     @property
@@ -103,6 +111,14 @@ class Context:
     def at_work(self) -> list[int]:
         """The products of which something may be begun now."""
         return [product for mirror in self.mirrors.values() if mirror.working for product in mirror.products]
+
+    async def in_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """Run `work`, which blocks, beside the event loop; `close` waits for it even if nobody else does any more."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *arguments, **named))
+
+    def close(self) -> None:
+        """Wait for what still runs in threads."""
+        self._threads.shutdown()
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Do `work` soon, beside everything else; an error in it ends the engine."""

@@ -116,6 +116,6 @@ class Control:
         for fileset in found:
             for mirror in self._context.mirrors.values():
                 try:
-                    await asyncio.to_thread(mirror.destination.drop, fileset)
+                    await self._context.in_thread(mirror.destination.drop, fileset)
                 except DiskError as error:
                     await self._context.tell("warning", str(error), mirror=mirror.config.name)

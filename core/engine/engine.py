@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 ABORT_SECONDS = 5.0
 """How long a stop at once waits for transfers to come to the end of their chunk."""
+CANCEL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class Engine:
         self._lease = Lease(config.engine.state)
         self._signals = 0
         self._stopped_by: ExitCode | None = None
+        self._unfinished = False
         self._context: Context | None = None
         self._parts: Parts | None = None
 
@@ -113,9 +116,10 @@ class Engine:
             await self._work(context, parts)
         finally:
             executor.close()
+            context.close()
             for mirror in context.mirrors.values():
                 await mirror.source.close()
-                await asyncio.to_thread(mirror.destination.close)
+                mirror.destination.close()
         totals = parts.scheduler.totals
         return Result(
             started=started,
@@ -124,7 +128,7 @@ class Engine:
             bytes=totals.bytes,
             filesets=parts.publisher.published,
             stopped_by=self._stopped_by,
-            unfinished=context.draining.is_set() and any(poller.busy for poller in parts.pollers),
+            unfinished=self._unfinished,
         )
 
     async def _open(self, journal: Journal) -> Context:
@@ -166,11 +170,10 @@ class Engine:
                 waited = [task for task in [*tasks, end] if not task.done()]
                 done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             end.result()
+            self._unfinished = context.draining.is_set() and any(poller.busy for poller in parts.pollers)
         finally:
             running = [task for task in [*tasks, end] if task is not context.journal.task]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await _cancel(running)
             await parts.scheduler.recorder.flush(with_live=True)
             await parts.scheduler.trouble.tell()
         if not (self._plan or context.aborting.is_set()):
@@ -199,9 +202,19 @@ class Engine:
             await asyncio.sleep(TICK_SECONDS / 2)
         context.aborting.set()
         try:
-            await asyncio.wait_for(parts.scheduler.drop(list(parts.scheduler.runs)), ABORT_SECONDS)
+            async with asyncio.timeout(ABORT_SECONDS):
+                await parts.scheduler.drop(list(parts.scheduler.runs))
         except TimeoutError:
             log.warning("some transfers did not stop in time; their partial files are kept")
+
+
+async def _cancel(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """End tasks, asking again those that a wait within them made miss the first time."""
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def boot_id() -> str:

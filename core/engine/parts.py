@@ -76,7 +76,7 @@ class Parts:
         for fileset in void:
             for mirror in self._context.mirrors.values():
                 with contextlib.suppress(DiskError):  # what can't be dropped now is dropped at the next start
-                    await asyncio.to_thread(mirror.destination.drop, fileset)
+                    await self._context.in_thread(mirror.destination.drop, fileset)
         self._read_indexes()
 
     def _read_indexes(self) -> None:

@@ -60,7 +60,8 @@ class Poller:
         if self.failures:
             interval = min(interval, 30.0 * 2 ** min(self.failures, 6))
         try:
-            await asyncio.wait_for(self.wake.wait(), interval * random.uniform(0.95, 1.05))  # noqa: S311
+            async with asyncio.timeout(interval * random.uniform(0.95, 1.05)):  # noqa: S311
+                await self.wake.wait()
         except TimeoutError:
             return
 

@@ -66,7 +66,8 @@ class Publisher:
         """Publish for ever; look after the published indexes from time to time."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), INDEX_SECONDS)
+                async with asyncio.timeout(INDEX_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
             while self._waiting:
                 await self._gather()
@@ -97,10 +98,10 @@ class Publisher:
         await self._recorded()
         by_id = {run.row.id: run for run in runs}
         items = [(run, await self._file_index(run.row.id)) for run in runs]
-        sealed, refused = await asyncio.to_thread(_seal, mirror.destination, items)
+        sealed, refused = await self._context.in_thread(_seal, mirror.destination, items)
         wanted = [(one.place.fileset_id, one.inode) for one in sealed]
         meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
-        visible, unpublished = await asyncio.to_thread(
+        visible, unpublished = await self._context.in_thread(
             _appear, mirror.destination, [one for one in sealed if one.place.fileset_id in meant]
         )
         await self._conclude(mirror, [by_id[one.fileset_id] for one in visible])
@@ -124,6 +125,13 @@ class Publisher:
 
     async def write_indexes(self) -> None:
         """Bring the published indexes up to date, of all products that have changed."""
+        self._working = True
+        try:
+            await self._write_indexes()
+        finally:
+            self._working = False
+
+    async def _write_indexes(self) -> None:
         self._indexed = asyncio.get_running_loop().time()
         for mirror in self._context.mirrors.values():
             due = await registry.due_indexes(self._context.db, mirror.id)
@@ -132,9 +140,9 @@ class Publisher:
             try:
                 for product, name, _ in due:
                     content = await self._fileset_index(product)
-                    await asyncio.to_thread(mirror.destination.write_index, name, [content])
+                    await self._context.in_thread(mirror.destination.write_index, name, [content])
                 listed = await registry.published_products(self._context.db, mirror.id)
-                await asyncio.to_thread(mirror.destination.write_index, None, product_lines(listed))
+                await self._context.in_thread(mirror.destination.write_index, None, product_lines(listed))
             except DiskError as error:
                 await self._context.tell("error", str(error), mirror=mirror.config.name)
                 continue

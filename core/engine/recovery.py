@@ -5,8 +5,6 @@ Leftover work needs no care here: it is the state itself.
 
 from __future__ import annotations
 
-import asyncio
-
 from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, MirrorError
@@ -67,20 +65,20 @@ async def lift_stops(context: Context) -> None:
 
 async def _bring_up(context: Context, mirror: MirrorRun) -> None:
     """Open the destination, finish or take back publications that were cut off, drop staging that is of no use."""
-    await asyncio.to_thread(mirror.destination.open)
+    await context.in_thread(mirror.destination.open)
     for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):
         if not context.publishing(row.id):
             await _settle(context, mirror, row)
-    areas = await asyncio.to_thread(mirror.destination.areas)
+    areas = await context.in_thread(mirror.destination.areas)
     useful = await filesets.still_staged(context.db, areas)
     for area in areas:
         if area not in useful:
-            await asyncio.to_thread(mirror.destination.drop, area)
+            await context.in_thread(mirror.destination.drop, area)
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:
     place = Place(row.id, await registry.product_name(context.db, row.product_id), row.name)
-    stands = row.inode is not None and await asyncio.to_thread(mirror.destination.is_published, place, row.inode)
+    stands = row.inode is not None and await context.in_thread(mirror.destination.is_published, place, row.inode)
     now = context.now()
     if stands:
         await context.journal.write(lambda db: filesets.published(db, [row.id], now))

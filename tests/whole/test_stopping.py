@@ -10,22 +10,13 @@ import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.servers.datastore import DataStore, Fault
+from tests.whole.service import PATIENCE, wait_until
 from tests.whole.site import Site, fill, register
-
-PATIENCE = 20.0
-
-
-def wait_until(true: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.02)
 
 
 def assert_whole(site: Site, expected: dict[str, bytes]) -> None:

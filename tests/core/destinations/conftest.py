@@ -16,10 +16,10 @@ OWNER = "owner"
 PLACE = Place(7, "raw", "a.1")
 
 
-def expected(files: dict[str, bytes], staged: bool = False, kept: int = 0) -> list[Expected]:
+def expected(files: dict[str, bytes], staged: bool = False, kept: int = 0, proven: bool = False) -> list[Expected]:
     """Return what a catalogue lists for these files."""
     return [
-        Expected(number, name, len(data), hashlib.md5(data).hexdigest(), staged, kept)
+        Expected(number, name, len(data), hashlib.md5(data).hexdigest(), staged, kept, proven)
         for number, (name, data) in enumerate(files.items(), 1)
     ]
 

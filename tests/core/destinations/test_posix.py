@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_indexes_are_replaced_in_one_step(destination: PosixDestination, root: P
     assert (root / "index.txt").read_bytes() == b"# productID|\n"
 
 
+def test_indexes_written_at_the_same_time_do_not_mix(destination: PosixDestination, root: Path) -> None:
+    def write(number: int) -> None:
+        destination.write_index(f"p{number % 4}", [b"%d\n" % (number % 4)] * 20_000)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(80)))
+    for number in range(4):
+        assert (root / f"p{number}" / "index.txt").read_bytes() == b"%d\n" % number * 20_000
+
+
 def test_what_stands_at_the_final_place_is_adopted_as_a_whole(destination: PosixDestination, root: Path) -> None:
     fill(root / "raw" / "a.1", {**FILES, "notes": b"mine"})
     before = (root / "raw" / "a.1").stat().st_ino
@@ -148,7 +159,7 @@ def test_bytes_that_are_not_proven_right_are_not_adopted(destination: PosixDesti
 
 def test_staged_files_that_are_gone_are_reported(destination: PosixDestination, root: Path) -> None:
     stage(destination, {"x.fits": FILES["x.fits"], "y.fits": b"short"})
-    found = destination.inspect(PLACE, expected(FILES, staged=True))
+    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=True))
     assert (found.lost, found.adopted, found.kept) == ([2, 3], [], {})
     assert content(staging(root)) == {"x.fits": FILES["x.fits"]}
 
@@ -156,7 +167,7 @@ def test_staged_files_that_are_gone_are_reported(destination: PosixDestination, 
 def test_a_lost_file_that_stands_at_the_final_place_is_adopted_again(destination: PosixDestination, root: Path) -> None:
     fill(root / "raw" / "a.1", {"y.fits": FILES["y.fits"]})
     stage(destination, {"x.fits": FILES["x.fits"], "empty": b""})
-    found = destination.inspect(PLACE, expected(FILES, staged=True))
+    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=True))
     assert (found.lost, found.adopted) == ([2], [2])
 
 
@@ -249,3 +260,43 @@ def test_dropping_a_staging_area_is_final_and_repeatable(destination: PosixDesti
     destination.drop(PLACE.fileset_id)
     assert not staging(root).exists()
     assert destination.stage(PLACE)
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_staged_bytes_are_read_again_unless_they_cannot_have_been_lost(
+    destination: PosixDestination, root: Path, proven: bool
+) -> None:
+    stage(destination, {**FILES, "x.fits": b"\0" * 1000})
+    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=proven))
+    assert found.lost == ([] if proven else [1])
+    assert sorted(found.adopted) == ([] if proven else [2, 3])
+    assert (staging(root) / "x.fits").exists() is proven
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_staged_file_without_digest_is_lost_unless_it_is_proven(
+    destination: PosixDestination, root: Path, proven: bool
+) -> None:
+    stage(destination, FILES)
+    listed = [replace(one, digest=None) for one in expected(FILES, staged=True, proven=proven)]
+    assert destination.inspect(PLACE, listed).lost == ([] if proven else [1, 2, 3])
+    assert content(staging(root)) == (FILES if proven else {})
+
+
+def test_staging_areas_are_listed(destination: PosixDestination) -> None:
+    assert destination.areas() == []
+    stage(destination, FILES)
+    destination.stage(Place(12, "warp", "b"))
+    assert sorted(destination.areas()) == [7, 12]
+    destination.drop(7)
+    assert destination.areas() == [12]
+
+
+def test_opening_twice_is_harmless(destination: PosixDestination, root: Path) -> None:
+    stage(destination, FILES)
+    before = len(os.listdir("/proc/self/fd"))
+    destination.open()
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert content(staging(root)) == FILES
+    with pytest.raises(LeaseHeld):
+        other(root, OWNER).open()

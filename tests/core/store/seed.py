@@ -126,3 +126,21 @@ async def set_fileset(db: Database, name: str, state: str) -> None:
            SELECT id, 1, ?, 0, '', ?, 0 FROM products LIMIT 1""",
         (name, state),
     )
+
+
+async def counted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """Return the counters: filesets, files and bytes by product, scope, state and trouble."""
+    rows = await db.rows("SELECT * FROM counters WHERE n <> 0 OR files <> 0 OR bytes <> 0")
+    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
+
+
+async def recounted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
+    """Return what the counters should be."""
+    rows = await db.rows(
+        """SELECT product_id, 'fileset', state, trouble, count(*), sum(files), sum(bytes) FROM filesets
+           GROUP BY product_id, state, trouble
+           UNION ALL
+           SELECT s.product_id, 'file', f.state, '', count(*), count(*), sum(f.size)
+           FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY s.product_id, f.state"""
+    )
+    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}

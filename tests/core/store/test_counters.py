@@ -14,7 +14,7 @@ from core.model import FilesetState, FileState
 from core.store import filesets
 from core.store.database import Database, IllegalTransition
 from core.store.ids import file_id
-from tests.core.store.seed import add_mirror
+from tests.core.store.seed import add_mirror, counted, recounted
 
 FILESETS = 4
 FILES = 3
@@ -76,22 +76,6 @@ async def _file_step(db: Database, what: str, number: int, value: object) -> Non
             await db.run("UPDATE files SET state = ?", (state,))
 
 
-async def _kept(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
-    rows = await db.rows("SELECT * FROM counters WHERE n <> 0 OR files <> 0 OR bytes <> 0")
-    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
-
-
-async def _recounted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]]:
-    rows = await db.rows(
-        """SELECT product_id, 'fileset', state, trouble, count(*), sum(files), sum(bytes) FROM filesets
-           GROUP BY product_id, state, trouble
-           UNION ALL
-           SELECT s.product_id, 'file', f.state, '', count(*), count(*), sum(f.size)
-           FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY s.product_id, f.state"""
-    )
-    return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_the_counters_equal_a_recount(steps: list[tuple[str, int, object]]) -> None:
@@ -107,7 +91,7 @@ def test_the_counters_equal_a_recount(steps: list[tuple[str, int, object]]) -> N
                     for what, number, value in [*beginning, *steps]:
                         with suppress(IllegalTransition):
                             await _step(db, products, what, number, value)
-                assert await _kept(db) == await _recounted(db)
+                assert await counted(db) == await recounted(db)
 
     asyncio.run(check())
 
@@ -115,10 +99,10 @@ def test_the_counters_equal_a_recount(steps: list[tuple[str, int, object]]) -> N
 async def test_a_rolled_back_change_leaves_the_counters_alone(db: Database) -> None:
     products = list((await add_mirror(db)).values())
     await _step(db, products * 2, "discover", 1, "queued")
-    before = await _kept(db)
+    before = await counted(db)
     with suppress(ZeroDivisionError):
         async with db.transaction():
             await db.run("UPDATE filesets SET state = 'transferring', bytes = 7")
-            assert await _kept(db) != before
+            assert await counted(db) != before
             raise ZeroDivisionError
-    assert await _kept(db) == before
+    assert await counted(db) == before

@@ -252,3 +252,21 @@ async def test_a_writer_killed_in_the_middle_leaves_the_last_commit(state: Path)
         assert [tuple(row) for row in await db.rows("SELECT DISTINCT state FROM filesets")] == [("discovered",)]
         assert await db.value("SELECT n FROM counters WHERE state = 'discovered'") == 100
         assert await db.value("SELECT cursor FROM products") == "kept99"
+
+
+async def test_a_wish_of_a_newer_version_is_read_and_can_be_answered(db: Database) -> None:
+    number = await commands.append(db, CommandKind.HOLD, Target(filesets=("a",)), NOW)
+    await db.run("""UPDATE commands SET kind = 'teleport', target = '{"to": "moon"}'""")
+    [command] = await commands.new(db)
+    assert (command.id, command.kind, command.target) == (number, None, Target())
+    await commands.finish(db, number, False, "not known", NOW)
+    assert await commands.new(db) == []
+
+
+async def test_a_query_leaves_no_statement_open(db: Database, state: Path) -> None:
+    async with await Database.open_reader(state) as watcher:
+        await db.run_many("INSERT INTO settings VALUES (?, 'x')", [(str(number),) for number in range(500)])
+        assert await watcher.value("SELECT key FROM settings") is not None
+        await db.run("INSERT INTO settings VALUES ('late', 'x')")
+        assert await watcher.value("SELECT count(*) FROM settings") == 501
+        await commands.append(watcher, CommandKind.HOLD, Target(), NOW)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.errors import FailureKind
-from core.model import FileState, ListedFile, Rejection
+from core.model import FilesetState, FileState, ListedFile, Rejection
 from core.store import files, filesets, operate, queries, registry
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed, Live
@@ -54,7 +54,7 @@ async def test_a_read_index_queues_the_fileset_with_its_size(db: Database, produ
     row = await read_index(db, "a", some_files(3, size=10))
     assert (row.state, row.files, row.bytes, row.index_sha256, row.trouble) == ("queued", 3, 30, "ab" * 32, "")
     assert await file_states(db, row.id) == dict.fromkeys(("f0", "f1", "f2"), "pending")
-    assert await files.listing(db, row.id) == some_files(3, size=10)
+    assert [one for _, one in await files.listing(db, row.id, 0, 10)] == some_files(3, size=10)
 
 
 async def test_conflicting_and_refused_rows_are_set_aside_and_shown(db: Database, product: int) -> None:
@@ -92,8 +92,8 @@ async def test_indexes_are_read_best_first_and_when_due(db: Database, product: i
     await filesets.failed(db, await fileset(db, "b"), FailureKind.MISSING, "404", None, True, NOW)
     assert [row.name for row in await filesets.to_index(db, product, NOW, 10)] == ["c"]
     assert [row.name for row in await filesets.to_index(db, product, NOW + 5, 10)] == ["c", "a"]
-    assert await filesets.index_due(db, NOW, NOW + 5)
-    assert not await filesets.index_due(db, NOW + 5, NOW + 10)
+    assert await filesets.index_due(db, [product], NOW, NOW + 5)
+    assert not await filesets.index_due(db, [product], NOW + 5, NOW + 10)
     assert await recount_trouble(db, "b") == "quarantined"
 
 
@@ -159,10 +159,10 @@ async def test_only_files_that_may_be_fetched_now_are_in_the_window(db: Database
     assert await names(NOW) == ["f3", "f4"]
     assert await names(NOW + 5) == ["f1", "f3", "f4"]
     assert [one.name for one in await files.due_in(db, row.id, NOW + 5)] == ["f1"]
-    assert await filesets.due(db, NOW) == []
-    assert await filesets.due(db, NOW + 5) == [row.id]
-    assert await filesets.next_due(db, NOW, NOW + 5)
-    assert not await filesets.next_due(db, NOW + 5, NOW + 9)
+    assert await filesets.due(db, [product], NOW) == []
+    assert await filesets.due(db, [product], NOW + 5) == [row.id]
+    assert await filesets.next_due(db, [product], NOW, NOW + 5)
+    assert not await filesets.next_due(db, [product], NOW + 5, NOW + 9)
     assert await files.unstaged(db, row.id) == 4
 
 
@@ -202,7 +202,7 @@ async def test_a_failure_of_the_whole_fileset_is_not_judged_away_by_its_files(db
     assert await recount_trouble(db, "a") == "failed"
     assert await filesets.begun(db, NOW) == []
     assert await filesets.begun(db, NOW + 60) == [row.id]
-    assert await filesets.due(db, NOW + 60) == [row.id]
+    assert await filesets.due(db, [product], NOW + 60) == [row.id]
 
 
 async def test_interrupted_transfers_keep_their_bytes_and_lose_no_try(db: Database, product: int) -> None:
@@ -288,9 +288,81 @@ async def test_published_means_files_fileset_and_index(db: Database, product: in
     row = await publish(db, "a", some_files())
     assert (row.state, row.published) == ("published", True)
     assert set((await file_states(db, row.id)).values()) == {"published"}
-    assert await registry.due_indexes(db, 1) == [(product, "raw")]
+    due = await registry.due_indexes(db, 1)
+    assert due == [(product, "raw", 1)]
     assert [one.most_recent for one in await registry.published_products(db, 1)] == ["a"]
-    await registry.index_written(db, [product])
+    await registry.index_written(db, due)
     assert await registry.due_indexes(db, 1) == []
     with pytest.raises(IllegalTransition):
         await filesets.published(db, [(await fileset(db, "b")).id], NOW)
+
+
+async def test_only_products_at_work_become_due(db: Database, product: int) -> None:
+    row = await transferring(db, "a", some_files(1))
+    [file] = await files.all_of(db, row.id, 0, 10)
+    await files.failed(db, [failure(file.id)], NOW)
+    await filesets.failed(db, await fileset(db, "b"), FailureKind.TRANSIENT, "timeout", NOW + 5, True, NOW)
+    for products, told in (([product], True), ([product + 1], False), ([], False)):
+        assert await filesets.due(db, products, NOW + 5) == ([row.id] if told else [])
+        assert await filesets.next_due(db, products, NOW, NOW + 5) is told
+        assert await filesets.index_due(db, products, NOW, NOW + 5) is told
+
+
+@pytest.mark.parametrize("now", ["queued", "held", "cancelled"])
+async def test_a_failure_that_comes_too_late_touches_nothing(db: Database, product: int, now: str) -> None:
+    row = await fileset(db, "a")
+    await db.run("UPDATE filesets SET state = ? WHERE id = ?", (now, row.id))
+    await filesets.failed(db, row, FailureKind.TRANSIENT, "timeout", NOW + 5, True, NOW)
+    after = await fileset(db, "a")
+    assert (after.state, after.trouble, after.failure_kind, after.attempts) == (now, "", None, 0)
+    assert await db.value("SELECT count(*) FROM attempts") == 0
+
+
+async def test_a_failure_of_a_published_fileset_is_recorded(db: Database, product: int) -> None:
+    await publish(db, "a", some_files(1))
+    await filesets.failed(db, await fileset(db, "a"), FailureKind.TRANSIENT, "timeout", NOW + 5, True, NOW)
+    after = await fileset(db, "a")
+    assert (after.state, after.trouble, after.failure_kind) == ("published", "failed", "transient")
+
+
+async def test_thousands_of_conflicting_rows_are_set_aside(db: Database, product: int) -> None:
+    rows = some_files(3000)
+    row = await read_index(db, "a", rows, conflicts=[one.name for one in rows[1:]])
+    assert sorted((await file_states(db, row.id)).values()) == ["pending", *["quarantined"] * 2999]
+
+
+async def test_staging_is_of_use_only_to_filesets_that_are_still_wanted(db: Database, product: int) -> None:
+    useful = []
+    for state in FilesetState:
+        await db.run(
+            """INSERT INTO filesets (product_id, seq, name, registered, type, state, discovered_at)
+               VALUES (?, 9, ?, 0, '', ?, 0)""",
+            (product, f"in {state}", state),
+        )
+        useful.append((state, await db.value("SELECT max(id) FROM filesets")))
+    found = await filesets.still_staged(db, [number for _, number in useful] + [9999])
+    assert {state for state, number in useful if number in found} == {
+        "discovered", "queued", "transferring", "staged", "publishing", "held",
+    }  # fmt: skip
+    assert await filesets.still_staged(db, []) == set()
+
+
+async def test_a_change_that_comes_while_the_index_is_written_keeps_it_due(db: Database, product: int) -> None:
+    await publish(db, "a")
+    begun = await registry.due_indexes(db, 1)
+    await publish(db, "b")
+    await registry.index_written(db, begun)
+    [again] = await registry.due_indexes(db, 1)
+    assert again[0] == product
+    await registry.index_written(db, [again])
+    assert await registry.due_indexes(db, 1) == []
+
+
+async def test_hidden_products_stay_out_of_our_root_index(db: Database) -> None:
+    ids = await registry.configure_mirrors(db, [("sky", "ipp", "http://sky.example/ds", "/data/sky")])
+    await registry.choose_products(db, ids["sky"], ["raw"], ["secret"], lambda _: True, "")
+    for row in await db.rows("SELECT id, name FROM products"):
+        await poll(db, row["id"], [(f"of {row['name']}", 1)])
+        await publish(db, f"of {row['name']}")
+    assert [one.name for one in await registry.published_products(db, ids["sky"])] == ["raw"]
+    assert {name for _, name, _ in await registry.due_indexes(db, ids["sky"])} == {"raw", "secret"}

@@ -14,8 +14,15 @@ from tests.core.store.seed import add_product, poll, states
 
 
 @pytest.fixture
-async def journal(db: Database) -> AsyncIterator[Journal]:
-    one = Journal(db)
+async def watcher(db: Database, state: Path) -> AsyncIterator[Database]:
+    """Yield the engine's second connection, for reading."""
+    async with await Database.open_reader(state) as reader:
+        yield reader
+
+
+@pytest.fixture
+async def journal(db: Database, watcher: Database) -> AsyncIterator[Journal]:
+    one = Journal(db, watcher)
     one.start()
     yield one
     await one.close()
@@ -33,21 +40,28 @@ async def keys(db: Database) -> set[str]:
     return {row["key"] for row in await db.rows("SELECT key FROM settings")}
 
 
-async def test_a_write_is_visible_to_others_when_it_returns(journal: Journal, state: Path) -> None:
-    async with await Database.open_reader(state) as watcher:
-        assert await journal.write(put("a")) == "a"
-        assert await keys(watcher) == {"a"}
+async def test_a_write_is_visible_to_others_when_it_returns(journal: Journal) -> None:
+    assert await journal.write(put("a")) == "a"
+    assert await keys(journal.reader) == {"a"}
 
 
-async def test_concurrent_writes_share_transactions(journal: Journal, state: Path) -> None:
-    async with await Database.open_reader(state) as watcher:
-        seen: list[int] = []
+async def test_reading_shows_nothing_that_is_not_committed(journal: Journal) -> None:
+    async def watched(db: Database) -> set[str]:
+        await put("a")(db)
+        return await keys(journal.reader)
 
-        async def counted(number: int) -> None:
-            await journal.write(put(str(number)))
-            seen.append(len(await keys(watcher)))
+    assert await journal.write(watched) == set()
+    assert await keys(journal.reader) == {"a"}
 
-        await asyncio.gather(*(counted(number) for number in range(200)))
+
+async def test_concurrent_writes_share_transactions(journal: Journal) -> None:
+    seen: list[int] = []
+
+    async def counted(number: int) -> None:
+        await journal.write(put(str(number)))
+        seen.append(len(await keys(journal.reader)))
+
+    await asyncio.gather(*(counted(number) for number in range(200)))
     assert set(seen) == {200}
 
 
@@ -94,22 +108,36 @@ async def test_a_caller_that_gives_up_disturbs_nobody(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize("turns", [1, 2, 50])
-async def test_closing_writes_what_waits(state: Path, turns: int) -> None:
-    db = await Database.open_writer(state)
-    journal = Journal(db)
+async def test_closing_writes_what_waits(db: Database, watcher: Database, turns: int) -> None:
+    journal = Journal(db, watcher)
     journal.start()
     tasks = [asyncio.create_task(journal.write(put(str(number)))) for number in range(1000)]
     for _ in range(turns):
         await asyncio.sleep(0)
     await journal.close()
-    await db.close()
     assert len(await asyncio.gather(*tasks)) == 1000
-    async with await Database.open_reader(state) as watcher:
-        assert len(await keys(watcher)) == 1000
+    assert len(await keys(watcher)) == 1000
 
 
-async def test_closing_an_idle_journal_returns(db: Database) -> None:
-    journal = Journal(db)
+async def test_closing_an_idle_journal_returns(db: Database, watcher: Database) -> None:
+    journal = Journal(db, watcher)
     await journal.close()
     journal.start()
     await journal.close()
+
+
+async def test_a_journal_that_is_closed_takes_nothing_more(journal: Journal) -> None:
+    await journal.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await journal.write(put("late"))
+    assert await keys(journal.reader) == set()
+
+
+async def test_the_task_that_writes_ends_when_the_journal_is_closed(db: Database, watcher: Database) -> None:
+    journal = Journal(db, watcher)
+    with pytest.raises(RuntimeError, match="not started"):
+        _ = journal.task
+    journal.start()
+    assert not journal.task.done()
+    await journal.close()
+    assert journal.task.done()

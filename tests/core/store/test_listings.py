@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.model import ListedFileset, Rejection
+from core.model import CommandKind, ListedFileset, Rejection
 from core.store import listings, operate, registry
 from core.store.commands import Target
 from core.store.database import Database
@@ -261,8 +261,8 @@ async def test_text_that_is_not_utf8_can_be_listed(db: Database) -> None:
 async def test_held_and_cancelled_filesets_stay_what_they_are(db: Database) -> None:
     product = await add_product(db)
     await poll(db, product, ABC)
-    await operate.hold(db, await operate.matching(db, Target(filesets=("a",)), "filesets.state IN " + operate.OPEN))
-    await operate.cancel(db, await operate.matching(db, Target(filesets=("b",)), "filesets.state IN " + operate.OPEN))
+    await operate.hold(db, await operate.matching(db, Target(filesets=("a",)), operate.FITTING[CommandKind.HOLD]))
+    await operate.cancel(db, await operate.matching(db, Target(filesets=("b",)), operate.FITTING[CommandKind.HOLD]))
     await poll(db, product, ABC, wanted=lambda _: False)
     assert await states(db, product) == {"a": "held", "b": "cancelled", "c": "excluded"}
 
@@ -276,3 +276,24 @@ async def test_a_list_of_50000(db: Database) -> None:
     assert (merged.listed, merged.discovered, merged.withdrawn) == (50_000, 1, 1)
     assert await db.value("SELECT n FROM counters WHERE scope = 'fileset' AND state = 'discovered'") == 50_000
     assert await cursor_of(db, product) == "new"
+
+
+async def test_what_is_withdrawn_or_reappears_makes_our_index_due(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    await publish(db, "a")
+
+    async def due() -> bool:
+        found = await registry.due_indexes(db, 1)
+        await registry.index_written(db, found)
+        return bool(found)
+
+    assert await due()
+    await poll(db, product, ABC)
+    assert not await due()
+    await poll(db, product, ABC[1:])
+    assert await due()
+    assert await registry.published_filesets(db, product, 0, 10) == []
+    await poll(db, product, ABC)
+    assert await due()
+    assert [row.name for _, row in await registry.published_filesets(db, product, 0, 10)] == ["a"]

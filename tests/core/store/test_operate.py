@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from core.errors import FailureKind
-from core.model import FileState, ListedFile, Rejection
+from core.model import CommandKind, FileState, ListedFile, Rejection
 from core.store import files, filesets, operate, registry
 from core.store.commands import Target
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed
-from core.store.operate import OPEN, NothingMatches
+from core.store.operate import FITTING, NothingMatches
 from core.store.records import FilesetRow
 from tests.core.store.seed import (
     NOW,
@@ -25,7 +25,7 @@ from tests.core.store.seed import (
     transferring,
 )
 
-IS_OPEN = f"filesets.state IN {OPEN}"
+IS_OPEN = FITTING[CommandKind.HOLD]
 SIX = ("ra", "rb", "wa", "same", "same", "same")
 
 
@@ -124,9 +124,9 @@ async def test_a_release_goes_on_at_once_with_the_trouble_that_is_left(db: Datab
     assert "b" in {one.name for one in await filesets.to_index(db, product, NOW, 10)}
 
 
-async def _with_quarantined(db: Database, kind: FailureKind = FailureKind.INTEGRITY) -> FilesetRow:
-    """Return fileset a with f0 staged, f1 in quarantine, f2 waiting after another kind of failure."""
-    row = await transferring(db, "a", some_files())
+async def _with_quarantined(db: Database, kind: FailureKind = FailureKind.INTEGRITY, name: str = "a") -> FilesetRow:
+    """Return a fileset with f0 staged, f1 in quarantine, f2 waiting after another kind of failure."""
+    row = await transferring(db, name, some_files())
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
     await files.staged(db, ids[:1])
     failed = [
@@ -134,7 +134,7 @@ async def _with_quarantined(db: Database, kind: FailureKind = FailureKind.INTEGR
         Failed(ids[2], FileState.RETRY_WAIT, 1, 1, FailureKind.TRANSIENT, "reset", NOW + 99, 3, '"v"', None, None),
     ]
     await files.failed(db, failed, NOW)
-    return await fileset(db, "a")
+    return await fileset(db, name)
 
 
 async def test_cancel_drops_everything_and_requeue_brings_it_back(db: Database, product: int) -> None:
@@ -156,7 +156,7 @@ async def test_retry_gives_what_failed_a_clean_start(db: Database, product: int)
     found = await operate.to_retry(db, Target(filesets=("a",)))
     await operate.retry(db, found, None)
     after = await fileset(db, "a")
-    assert (after.state, after.trouble, after.tries) == ("discovered", "", 0)
+    assert (after.state, after.trouble, after.tries, after.attempts) == ("discovered", "", 0, 0)
     assert await file_states(db, row.id) == {"f0": "staged", "f1": "pending", "f2": "pending"}
     fresh = await files.to_fetch(db, row.id, 0, NOW, 10)
     assert [(one.kept, one.tries, one.seen_digest) for one in fresh] == [(0, 0, None)] * 2
@@ -240,3 +240,45 @@ async def test_pause_and_resume_of_mirrors(db: Database, product: int) -> None:
     assert await db.value("SELECT count(*) FROM mirrors WHERE stopped IS NOT NULL") == 0
     with pytest.raises(NothingMatches, match="no mirror 'moon' is configured"):
         await operate.pause(db, Target(mirror="moon"), "by me")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting"),
+    [
+        (CommandKind.HOLD, {"open"}),
+        (CommandKind.RELEASE, {"held"}),
+        (CommandKind.CANCEL, {"open", "held"}),
+        (CommandKind.REQUEUE, {"cancelled"}),
+    ],
+)
+async def test_each_command_applies_to_filesets_in_fitting_states(
+    db: Database, kind: CommandKind, fitting: set[str]
+) -> None:
+    products = await add_mirror(db)
+    await poll(db, products["raw"], [(name, 1) for name in ("open", "held", "cancelled", "done")])
+    await operate.hold(db, [(await fileset(db, "held")).id])
+    await operate.cancel(db, [(await fileset(db, "cancelled")).id])
+    await publish(db, "done")
+    found = await operate.matching(db, Target(), FITTING[kind])
+    assert {(await fileset(db, name)).id for name in fitting} == set(found)
+
+
+async def test_retry_starts_the_count_of_attempts_anew(db: Database, product: int) -> None:
+    for _ in range(3):
+        await filesets.failed(db, await fileset(db, "a"), FailureKind.TRANSIENT, "timeout", NOW, True, NOW)
+    assert (await fileset(db, "a")).attempts == 3
+    row = await _with_quarantined(db, name="b")
+    await operate.retry(db, [(await fileset(db, "a")).id, row.id], None)
+    assert (await fileset(db, "a")).attempts == 0
+    assert {one.attempts for one in await files.all_of(db, row.id, 0, 10)} == {0}
+
+
+async def test_a_mirror_that_is_paused_or_stopped_is_told_apart(db: Database, product: int) -> None:
+    assert await registry.mirror_flags(db, 1) == (False, False)
+    await operate.pause(db, Target(mirror="sky"), "by me")
+    assert await registry.mirror_flags(db, 1) == (True, False)
+    await registry.stop_mirror(db, 1, FailureKind.DISK, "full")
+    assert await registry.mirror_flags(db, 1) == (True, True)
+    await operate.pause(db, Target(mirror="sky"), None)
+    assert await registry.mirror_flags(db, 1) == (False, False)
+    assert await registry.product_name(db, product) == "raw"

@@ -137,3 +137,11 @@ async def test_only_the_latest_events_are_kept(db: Database, monkeypatch: pytest
     await events.add(db, NOW, "error", "last", "sky", None, None)
     await events.prune(db)
     assert [row["message"] for row in await db.rows("SELECT message FROM events ORDER BY id")] == ["m7", "m8", "last"]
+
+
+async def test_lag_is_unknown_while_the_mirror_is_stopped(db: Database, product: int) -> None:
+    await poll(db, product, TIMES)
+    await registry.stop_mirror(db, 1, FailureKind.DISK, "full")
+    assert (await status(db)).lag is None
+    await registry.let_mirror_go(db, 1)
+    assert (await status(db)).lag == 500

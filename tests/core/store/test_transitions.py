@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.model import OPEN_STATES, FilesetState, FileState
-from core.store import filesets
+from core.store import operate
 from core.store.database import Database, IllegalTransition
 from core.store.transitions import FILE_TRANSITIONS, FILESET_TRANSITIONS
 from tests.core.store.seed import add_product, file_states, poll, publish, set_fileset, states
@@ -64,7 +64,7 @@ async def test_one_illegal_row_undoes_a_whole_bulk_update(db: Database) -> None:
     assert await states(db, product) == before
 
 
-async def test_moving_several_filesets_moves_none_if_one_may_not(db: Database) -> None:
+async def test_holding_several_filesets_holds_none_if_one_may_not_be_held(db: Database) -> None:
     product = await add_product(db)
     await poll(db, product, [("a", 1), ("b", 2)])
     row = await publish(db, "b")
@@ -72,7 +72,7 @@ async def test_moving_several_filesets_moves_none_if_one_may_not(db: Database) -
     assert row.id == numbers[-1]
     with pytest.raises(IllegalTransition):
         async with db.transaction():
-            await filesets.move(db, numbers, FilesetState.HELD)
+            await operate.hold(db, numbers)
     assert await states(db, product) == {"a": "discovered", "b": "published"}
 
 
