@@ -39,6 +39,7 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
         self.config = folder / "mirrortui.toml"
         self.data = folder / "data"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(HERE)}
         self.configure(url, engine=engine, mirror=mirror, more=more)
 
     def configure(self, url: str, *, engine: str = "", mirror: str = "", more: str = "") -> None:
@@ -51,7 +52,7 @@ class Site:
         return subprocess.Popen(
             [*COMMAND, *arguments],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(HERE), **(env or {})},
+            env={**self.environment, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
