@@ -72,7 +72,7 @@ class Handle:
         easy.setopt(pycurl.LOW_SPEED_LIMIT, access.min_rate)
         easy.setopt(pycurl.LOW_SPEED_TIME, max(1, math.ceil(access.stall_seconds)))
         self._set_credentials(access.username, access.password)
-        easy.setopt(pycurl.PREREQFUNCTION, _any_address)
+        easy.unsetopt(pycurl.PREREQFUNCTION)
 
     def _set_exceptions(self, target: Target) -> None:
         """Set what holds for this one request; the next one sets everything anew."""
@@ -98,10 +98,6 @@ class Handle:
 
 def _lines(access: Access) -> list[bytes]:
     return [f"{name}: {text}".encode() for name, text in access.headers]
-
-
-def _any_address(*_: object) -> int:
-    return int(pycurl.PREREQFUNC_OK)
 
 
 def _public_address(address: str, *_: object) -> int:

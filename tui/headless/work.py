@@ -10,12 +10,14 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+import uvloop
 
 from core import report
 from core.config import Config
@@ -33,6 +35,8 @@ from tui.headless.output import reader_may_leave
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
 from tui.trouble import told
+
+T = TypeVar("T")
 
 SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -57,7 +61,7 @@ def once(config_file: Path | None, options: Options) -> ExitCode:
     with _error_as_json(options):
         config = _prepare(config_file, options)
         with state_errors_told(config.engine.state):
-            result, found = asyncio.run(_once(config, options))
+            result, found = _in_loop(_once(config, options))
         code = result.stopped_by or report.exit_code(found)
         if result.unfinished and code is ExitCode.OK:
             code = ExitCode.DRAINED
@@ -73,7 +77,7 @@ def serve(config_file: Path | None, *, verbose: bool) -> ExitCode:
     """Run the engine until it is told to stop."""
     config = _prepare(config_file, Options(verbose=verbose))
     with state_errors_told(config.engine.state):
-        result = asyncio.run(_run(Engine(config, once=False)))
+        result = _in_loop(_run(Engine(config, once=False)))
     return result.stopped_by or ExitCode.OK
 
 
@@ -112,7 +116,7 @@ def _plan(config: Config, options: Options) -> tuple[Result, Report]:
             asyncio.run(_demand_state(config.engine.state))
             _copy(config.engine.state, copy)
         engine = config.engine.model_copy(update={"state": copy})
-        return asyncio.run(_once(config.model_copy(update={"engine": engine}), options, plan=True))
+        return _in_loop(_once(config.model_copy(update={"engine": engine}), options, plan=True))
 
 
 async def _demand_state(state: Path) -> None:
@@ -123,6 +127,12 @@ async def _demand_state(state: Path) -> None:
 def _copy(state: Path, copy: Path) -> None:
     with closing(sqlite3.connect(state)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
+
+
+def _in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run `work` on the fastest event loop there is."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
