@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -121,3 +122,13 @@ class DiskError(MirrorError):
     def __init__(self, detail: str, whole: bool = False):
         super().__init__(detail)
         self.whole = whole
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield `error` and what stands behind it, the members of exception groups included."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for part in error.exceptions:
+                yield from causes(part)
+        error = error.__cause__ or error.__context__

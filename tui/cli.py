@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from core.errors import ExitCode, FailureKind
+from tui.headless.output import flush_all
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -216,18 +216,7 @@ def main() -> None:
     except Exception as error:
         sys.exit(_tell(error))
     finally:
-        _let_go_of_terminal()
-
-
-def _let_go_of_terminal() -> None:
-    """Flush what was printed, or drop it if the terminal is gone: or the interpreter ends with an error of its own."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+        flush_all()
 
 
 def _tell(error: Exception) -> ExitCode:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
 from core.destinations.base import Destination, Place, Sealed
-from core.destinations.indexes import file_index, fileset_index, product_lines
+from core.destinations.indexes import Index, RowT, file_index, fileset_index, product_lines
 from core.engine.context import Context, MirrorRun
 from core.engine.runs import Run
 from core.errors import DiskError
@@ -149,20 +149,23 @@ class Publisher:
             await self._context.journal.write(lambda db: registry.index_written(db, due))  # noqa: B023
 
     async def _fileset_index(self, product: int) -> bytes:
-        index = fileset_index()
-        after = 0
-        while window := await registry.published_filesets(self._context.db, product, after, INDEX_WINDOW):
-            after = window[-1][0]
-            index.add(row for _, row in window)
-        return index.content()
+        db = self._context.db
+        return await _filled(
+            fileset_index(), lambda after: registry.published_filesets(db, product, after, INDEX_WINDOW)
+        )
 
     async def _file_index(self, fileset: int) -> bytes:
-        index = file_index()
-        after = 0
-        while window := await files.listing(self._context.db, fileset, after, INDEX_WINDOW):
-            after = window[-1][0]
-            index.add(row for _, row in window)
-        return index.content()
+        db = self._context.db
+        return await _filled(file_index(), lambda after: files.listing(db, fileset, after, INDEX_WINDOW))
+
+
+async def _filled(index: Index[RowT], read: Callable[[int], Awaitable[list[tuple[int, RowT]]]]) -> bytes:
+    """Fill an index window by window: `read` returns the rows behind a key, each with its own key."""
+    after = 0
+    while window := await read(after):
+        after = window[-1][0]
+        index.add(row for _, row in window)
+    return index.content()
 
 
 def _seal(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-from collections.abc import Iterator
 
 import httpx
 
-from core.errors import FailureKind, SourceError
+from core.errors import FailureKind, SourceError, causes
 from core.http import retry_after, status_kind, status_words
 from core.text import display
 from core.urls import redact
@@ -49,7 +48,7 @@ def from_exception(url: str, error: Exception, connect_seconds: float, index_sec
 
 
 def _from_network(url: str, error: Exception) -> SourceError:
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
             break
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -62,12 +61,3 @@ def _from_network(url: str, error: Exception) -> SourceError:
             return source_error(url, FailureKind.TRANSIENT, os.strerror(cause.errno).lower())
     words = "no connection" if isinstance(error, httpx.ConnectError) else "the connection was lost"
     return source_error(url, FailureKind.TRANSIENT, words)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
-                yield from _causes(part)
-        error = error.__cause__ or error.__context__

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import DiskError, MirrorError, StateError
+from core.errors import DiskError, MirrorError, StateError, causes
 from core.text import display
 
 PRIMARY = 0xFF
@@ -40,7 +40,7 @@ def state_errors_told(state: Path) -> Iterator[None]:
 
 
 def _known(error: Exception, state: Path) -> MirrorError | None:
-    for cause in _causes(error):
+    for cause in causes(error):
         if not isinstance(cause, sqlite3.Error):
             continue
         code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY
@@ -50,12 +50,3 @@ def _known(error: Exception, state: Path) -> MirrorError | None:
         if code in STATE_ADVICE and not isinstance(error, MirrorError):
             return StateError(f"{words} {STATE_ADVICE[code]}")
     return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        if isinstance(error, BaseExceptionGroup):
-            for part in error.exceptions:
-                yield from _causes(part)
-        error = error.__cause__ or error.__context__
