@@ -19,7 +19,7 @@ from core.executors.base import Executor, Work
 from core.model import FileState
 from core.store.files import Failed, Live
 from core.store.records import FileRow
-from core.transfer.base import Outcome
+from core.transfer.base import PLAIN_SIZE, Outcome
 from core.transfer.hosts import Hosts
 from core.transfer.retry import next_step
 
@@ -153,6 +153,7 @@ class Scheduler:
             access=run.mirror.access,
             offset=file.kept if file.validator else 0,
             validator=file.validator,
+            plain=not file.attempts and file.size <= PLAIN_SIZE,
         )
 
     def deliver(self, outcomes: list[Outcome]) -> None:

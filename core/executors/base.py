@@ -23,6 +23,7 @@ class Work:
     access: Access
     offset: int = 0
     validator: str | None = None
+    plain: bool = False
 
 
 class Executor(Protocol):

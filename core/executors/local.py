@@ -49,6 +49,7 @@ class LocalExecutor:
             offset=work.offset,
             validator=work.validator,
             sync=self._sync,
+            plain=work.plain,
         )
 
     def cancel(self, ids: Iterable[int]) -> None:

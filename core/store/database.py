@@ -158,7 +158,9 @@ class Database:
                 return cursor.rowcount
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each of `rows`."""
+        """Run one statement for each of `rows`; what comes in great numbers goes by core.store.bulk."""
+        if not (rows := list(rows)):
+            return
         with _told_apart():
             async with self._connection.executemany(sql, rows):
                 pass

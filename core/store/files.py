@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import FailureKind
 from core.model import FileState, ListedFile
 from core.store import filesets
+from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_range, fileset_of
 from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns
@@ -87,10 +88,11 @@ async def unstaged(db: Database, fileset: int) -> int:
 
 async def staged(db: Database, files: Sequence[int]) -> None:
     """Record that files are complete and verified in staging."""
-    await db.run_many(
+    await db.run(
         """UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
-                            validator = NULL WHERE id = ? AND state <> 'staged'""",
-        [(one,) for one in files],
+                            validator = NULL
+           WHERE id IN (SELECT value FROM json_each(?)) AND state <> 'staged'""",
+        (table(files),),
     )
 
 
@@ -133,13 +135,16 @@ async def interrupted(db: Database, files: Sequence[tuple[int, int, str | None]]
 async def live(db: Database, transfers: Sequence[Live], lease: int) -> None:
     """Replace the picture of the transfers under way; what could be continued after a crash is kept with the file."""
     await db.run("DELETE FROM transfers")
-    await db.run_many(
-        "INSERT OR REPLACE INTO transfers VALUES (?, ?, ?, ?, ?, ?)",
-        [(one.id, one.host, one.started_at, one.received, one.rate, lease) for one in transfers],
+    await db.run(
+        f"""INSERT OR REPLACE INTO transfers
+            SELECT {fields(5)}, ? FROM json_each(?)""",
+        (lease, table((one.id, one.host, one.started_at, one.received, one.rate) for one in transfers)),
     )
-    await db.run_many(
-        "UPDATE files SET state = 'active', kept = ?, validator = ? WHERE id = ? AND state <> 'staged'",
-        [(one.received if one.validator else 0, one.validator, one.id) for one in transfers],
+    await db.run(
+        f"""WITH live (id, kept, validator) AS (SELECT {fields(3)} FROM json_each(?))
+            UPDATE files SET state = 'active', kept = live.kept, validator = live.validator FROM live
+            WHERE files.id = live.id AND state <> 'staged'""",
+        (table((one.id, one.received if one.validator else 0, one.validator) for one in transfers),),
     )
 
 
@@ -157,8 +162,8 @@ async def keep(db: Database, kept: Mapping[int, int]) -> None:
 
 async def clamp_waits(db: Database, now: float, longest: float) -> None:
     """Bring tries back that a clock which has jumped left in a far future."""
-    for table in ("files", "filesets"):
-        await db.run(f"UPDATE {table} SET next_try = ? WHERE next_try > ?", (now, now + longest))
+    for noun in ("files", "filesets"):
+        await db.run(f"UPDATE {noun} SET next_try = ? WHERE next_try > ?", (now, now + longest))
 
 
 async def listing(db: Database, fileset: int, after: int, limit: int) -> list[tuple[int, ListedFile]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
 from core.errors import FailureKind
-from core.model import FilesetState, FileState, ListedFile, Rejection, Trouble
+from core.model import FilesetState, ListedFile, Rejection, Trouble
+from core.store.bulk import fields, table
 from core.store.database import Database
-from core.store.ids import file_id, file_range
+from core.store.ids import POSITION_BITS, file_id, file_range
 from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row, storable
 
 
@@ -42,12 +42,11 @@ async def begin_index(db: Database, fileset: int) -> None:
 
 async def add_files(db: Database, fileset: int, start: int, files: Sequence[ListedFile]) -> None:
     """Store file rows; `start` is the position of the first one."""
-    await db.run_many(
-        "INSERT INTO files (id, name, size, digest, type, columns, state) VALUES (?, ?, ?, ?, ?, ?, 'pending')",
-        [
-            (file_id(fileset, at), row.name, row.size, row.digest, storable(row.type), dump_columns(row.columns))
-            for at, row in enumerate(files, start)
-        ],
+    rows = table((row.name, row.size, row.digest, storable(row.type), dump_columns(row.columns)) for row in files)
+    await db.run(
+        f"""INSERT INTO files (id, name, size, digest, type, columns, state)
+            SELECT ? + key, {fields(5)}, 'pending' FROM json_each(?)""",
+        (file_id(fileset, start), rows),
     )
 
 
@@ -56,12 +55,13 @@ async def index_read(
 ) -> None:
     """Complete a read index: count the file rows, note refused ones, and queue the fileset."""
     first, last = file_range(fileset.id)
-    await db.run(
-        """UPDATE files SET state = 'quarantined', failure_kind = 'conflict',
-                            failure = 'listed twice, with different size or digest'
-           WHERE id BETWEEN ? AND ? AND name IN (SELECT value FROM json_each(?))""",
-        (first, last, json.dumps(sorted(conflicts))),
-    )
+    if conflicts:
+        await db.run(
+            """UPDATE files SET state = 'quarantined', failure_kind = 'conflict',
+                                failure = 'listed twice, with different size or digest'
+               WHERE id BETWEEN ? AND ? AND name IN (SELECT value FROM json_each(?))""",
+            (first, last, table(sorted(conflicts))),
+        )
     await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
     await db.run_many(
         """INSERT INTO rejections (product_id, mirror_id, fileset_id, line, name, reason, seen_at)
@@ -161,7 +161,7 @@ async def next_due(db: Database, products: Sequence[int], after: float, before: 
                     OR EXISTS (SELECT 1 FROM filesets
                                WHERE trouble = 'failed' AND state IN ('discovered', 'transferring', 'published')
                                  AND next_try > :after AND next_try <= :before AND {_OF_PRODUCTS})""",
-            {"products": json.dumps(list(products)), "after": after, "before": before},
+            {"products": table(products), "after": after, "before": before},
         )
     )
 
@@ -173,7 +173,7 @@ async def index_due(db: Database, products: Sequence[int], after: float, now: fl
             f"""SELECT EXISTS (SELECT 1 FROM filesets
                                WHERE trouble = 'failed' AND state IN ('discovered', 'published')
                                  AND next_try > :after AND next_try <= :now AND {_OF_PRODUCTS})""",
-            {"products": json.dumps(list(products)), "after": after, "now": now},
+            {"products": table(products), "after": after, "now": now},
         )
     )
 
@@ -186,7 +186,7 @@ async def due(db: Database, products: Sequence[int], now: float) -> list[int]:
             UNION SELECT id FROM filesets
             WHERE state = 'transferring' AND trouble = 'failed' AND next_try <= :now AND {_OF_PRODUCTS}
             LIMIT 1000""",
-        {"products": json.dumps(list(products)), "now": now},
+        {"products": table(products), "now": now},
     )
     return [row["id"] for row in rows]
 
@@ -196,7 +196,7 @@ async def still_staged(db: Database, found: Sequence[int]) -> set[int]:
     rows = await db.rows(
         """SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?))
            AND state IN ('discovered', 'queued', 'transferring', 'staged', 'publishing', 'held')""",
-        (json.dumps(list(found)),),
+        (table(found),),
     )
     return {row["id"] for row in rows}
 
@@ -265,22 +265,18 @@ async def published(db: Database, filesets: Sequence[int], now: float) -> None:
 
 async def judge(db: Database, filesets: Iterable[int]) -> None:
     """Set the trouble of filesets from the state of their files."""
-    for fileset in filesets:
-        first, last = file_range(fileset)
-        states = {
-            row["state"]
-            for row in await db.rows(
-                """SELECT DISTINCT state FROM files INDEXED BY files_aside
-                   WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')""",
-                (first, last),
-            )
-        }
-        trouble = Trouble.NONE
-        if FileState.QUARANTINED in states:
-            trouble = Trouble.QUARANTINED
-        elif states:
-            trouble = Trouble.FAILED
-        await db.run(
-            "UPDATE filesets SET trouble = ? WHERE id = ? AND trouble <> ? AND failure_kind IS NULL",
-            (trouble, fileset, trouble),
-        )
+    await db.run(
+        f"""WITH worst (fileset, state) AS (
+                SELECT value, (
+                    SELECT min(state) FROM files INDEXED BY files_aside  -- 'quarantined' before 'retry_wait'
+                    WHERE id BETWEEN value << {POSITION_BITS} AND ((value + 1) << {POSITION_BITS}) - 1
+                      AND state IN ('retry_wait', 'quarantined'))
+                FROM json_each(?)),
+            judged (fileset, trouble) AS (
+                SELECT fileset, CASE state WHEN 'quarantined' THEN '{Trouble.QUARANTINED}'
+                                           WHEN 'retry_wait' THEN '{Trouble.FAILED}' ELSE '{Trouble.NONE}' END
+                FROM worst)
+            UPDATE filesets SET trouble = judged.trouble FROM judged
+            WHERE filesets.id = judged.fileset AND filesets.trouble <> judged.trouble AND failure_kind IS NULL""",
+        (table(filesets),),
+    )

@@ -107,5 +107,5 @@ def load_columns(stored: str | None) -> Columns:
 
 
 def storable(text: str) -> str:
-    """Return `text` with undecodable bytes as escapes: SQLite stores Unicode only."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Return `text` with undecodable bytes and NUL as escapes: SQLite keeps Unicode only, and its JSON ends at NUL."""
+    return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()

@@ -19,6 +19,11 @@ class Bucket:
         self._level = 0.0
         self._filled_at = 0.0
 
+    @property
+    def bounded(self) -> bool:
+        """True if there is a bound."""
+        return self._rate > 0
+
     def set_rate(self, bytes_per_second: int, now: float) -> None:
         """Change the rate from now on; 0 lifts the bound."""
         self._fill(now)

@@ -8,6 +8,9 @@ from typing import Protocol, TypeAlias
 
 from core.errors import FailureKind
 
+PLAIN_SIZE = 64 * 1024
+"""Bytes of the largest file that a plain job may fetch."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Access:
@@ -31,7 +34,8 @@ class Job:
 
     `directory` is an open directory descriptor; the file is opened below it without following links.
     `offset` bytes are on disk already and may be continued if the server confirms `validator` (If-Range);
-    with `validator` None the file is fetched from zero.
+    with `validator` None the file is fetched from zero. `plain` asks for no more than the bytes of a file of at most
+    PLAIN_SIZE: nothing is kept of a body that breaks off, and less is told about an answer that is no such file.
     """
 
     id: int
@@ -44,6 +48,7 @@ class Job:
     offset: int = 0
     validator: str | None = None
     sync: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from core.http import REDIRECTS, same_origin
 from core.text import display
 from core.transfer.base import Job, Outcome
 from core.transfer.request import Handle, Target
-from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, status_failure
+from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, plain_head, status_failure
 from core.transfer.sink import Sink
 from core.transfer.writers import Writers
 from core.urls import RedirectRefused, follow, is_private
@@ -77,12 +77,15 @@ class Fetch:
     def _begin_request(self, offset: int) -> None:
         self._offset = self.received = offset
         self._lines: list[bytes] = []
+        self._pieces: list[bytes] = []
         self._head: Head | None = None
         self._useful = False
         self._whole = False
         self._useless_chunks = 0
         self._bug: Exception | None = None
+        self._plain = False
         self.on_head = self._lines.append
+        self.on_body: Callable[[bytes], int | None] = self._take_guarded
 
     # What the transport asks and tells.
 
@@ -103,10 +106,16 @@ class Fetch:
         self._from_zero()
         return self.next()
 
-    def target(self) -> Target:
-        """Return the request to make."""
-        own = self._url is self.job.url or same_origin(self._url, self.job.url)
-        return Target(self._url, self.job.access, self._offset, self.job.validator, own, self._public_only)
+    def target(self, bounded: bool) -> Target:
+        """Return the request to make; `bounded` tells that leave has to be asked for every piece of the body."""
+        job = self.job
+        if self._url is job.url and job.plain and not (bounded or self._offset):
+            # A callback per line of the head, and one of our own for the body, would cost more than the rest.
+            self._plain = True
+            self.on_body = self._pieces.append
+            return Target(job.url, job.access, plain=True)
+        own = self._url is job.url or same_origin(self._url, job.url)
+        return Target(self._url, job.access, self._offset, job.validator, own, self._public_only)
 
     def stop(self) -> None:
         """Give up: what came is kept. A file whose body is already whole is completed all the same."""
@@ -114,7 +123,9 @@ class Fetch:
 
     def answered(self, code: int, message: str, easy: Any) -> None:
         """The request has ended with curl's `code` and `message`."""
-        if self._head is None and (code == pycurl.E_OK or self._lines[-1:] in ([b"\r\n"], [b"\n"])):
+        if self._plain:
+            self._read_plain(code, easy)
+        elif self._head is None and (code == pycurl.E_OK or self._lines[-1:] in ([b"\r\n"], [b"\n"])):
             self._read_head()
         if self._bug is not None:
             raise self._bug
@@ -149,7 +160,18 @@ class Fetch:
 
     # The answer.
 
-    def on_body(self, chunk: bytes) -> int | None:
+    def _read_plain(self, code: int, easy: Any) -> None:
+        """Take the answer to a plain request, in hindsight; of one that broke off, what came may be half a head."""
+        head = plain_head(easy) if self._pieces or code in {pycurl.E_OK, pycurl.E_FILESIZE_EXCEEDED} else None
+        if head is None:
+            return
+        self._use_head(head)
+        if self._useful:
+            self.received = self._fetched = sum(map(len, self._pieces))
+            if self.received <= self.job.size:
+                self.sink.take(b"".join(self._pieces))
+
+    def _take_guarded(self, chunk: bytes) -> int | None:
         """Take a piece of the body, as curl's write callback."""
         try:
             return self._take(chunk)
@@ -180,7 +202,10 @@ class Fetch:
         return None
 
     def _read_head(self) -> None:
-        head = self._head = parse_head(self._lines)
+        self._use_head(parse_head(self._lines))
+
+    def _use_head(self, head: Head) -> None:
+        self._head = head
         if head.status == 200:
             if self._offset:
                 self.sink.discard()
@@ -197,7 +222,7 @@ class Fetch:
 
     def _judge_body(self, head: Head, code: int) -> None:
         size = self.job.size
-        if self._announced_too_long() or self.received > size:
+        if code == pycurl.E_FILESIZE_EXCEEDED or self._announced_too_long() or self.received > size:
             self._fail(Failure(FailureKind.INTEGRITY, f"longer than the {size} bytes listed{_encoding_words(head)}"))
         elif (code == pycurl.E_OK and (head.framed or self.received == size)) or self._proven_by_digest():
             self._finish()

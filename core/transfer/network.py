@@ -58,7 +58,7 @@ class Network:
         self._waiting: dict[int, Job] = {}
         self._active: dict[int, Fetch] = {}
         self._running: dict[Any, Fetch] = {}
-        self._idle: list[Handle] = []
+        self._idle: dict[bool, list[Handle]] = {False: [], True: []}
         self._outcomes: list[Outcome] = []
         self._closing = self._closed = False
 
@@ -88,7 +88,7 @@ class Network:
             self._thread.join()
         self._closed = True
         self._writers.close()
-        for handle in self._idle:
+        for handle in (*self._idle[False], *self._idle[True]):
             handle.close()
         self._multi.close()
         self._poller.close()
@@ -193,10 +193,12 @@ class Network:
             self._break_off(fetch, bug)
 
     def _request(self, fetch: Fetch) -> None:
-        handle = self._idle.pop() if self._idle else Handle()
-        fetch.handle = handle
-        handle.aim(fetch.target())
-        handle.easy.setopt(pycurl.HEADERFUNCTION, fetch.on_head)
+        target = fetch.target(bounded=self._bucket.bounded)
+        idle = self._idle[target.plain]
+        handle = fetch.handle = idle.pop() if idle else Handle(target.plain)
+        handle.aim(target)
+        if not target.plain:
+            handle.easy.setopt(pycurl.HEADERFUNCTION, fetch.on_head)
         handle.easy.setopt(pycurl.WRITEFUNCTION, fetch.on_body)
         self._multi.add_handle(handle.easy)
         self._running[handle.easy] = fetch
@@ -206,7 +208,7 @@ class Network:
         handle, fetch.handle = fetch.handle, None
         if handle is not None and self._running.pop(handle.easy, None) is not None:
             self._multi.remove_handle(handle.easy)
-            self._idle.append(handle)
+            self._idle[handle.plain].append(handle)
 
     def _end(self, fetch: Fetch, outcome: Outcome) -> None:
         if self._active.pop(fetch.job.id, None) is not None:

@@ -10,7 +10,7 @@ import pycurl
 
 from core.http import user_agent
 from core.tls import default_ca_file
-from core.transfer.base import Access
+from core.transfer.base import PLAIN_SIZE, Access
 from core.urls import is_private
 
 IDENTITY = b"Accept-Encoding: identity"
@@ -31,6 +31,7 @@ class Target:
     """One request: the bytes of `url` from `offset` on, if `validator` still holds.
 
     `own` is false where a redirect led to another host; with `public_only` a private address is refused there.
+    `plain`: at most PLAIN_SIZE bytes, and no look at the headers.
     """
 
     url: str
@@ -39,17 +40,21 @@ class Target:
     validator: str | None = None
     own: bool = True
     public_only: bool = False
+    plain: bool = False
 
 
 class Handle:
     """One of curl's easy handles, used for one request after the other; only what differs is set anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, plain: bool = False) -> None:
         self.easy: Any = pycurl.Curl()
+        self.plain = plain
         self._access: Access | None = None
         for option, setting in FOR_ALL.items():
             self.easy.setopt(option, setting)
         self.easy.setopt(pycurl.USERAGENT, user_agent())
+        if plain:
+            self.easy.setopt(pycurl.MAXFILESIZE_LARGE, PLAIN_SIZE)
 
     def aim(self, target: Target) -> None:
         """Set up the next request. Who we are is told to the mirror's own host only."""

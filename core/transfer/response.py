@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
 
 import pycurl
 
@@ -100,6 +102,23 @@ def parse_head(lines: Iterable[bytes]) -> Head:
         elif ":" in line:
             name, _, text = line.partition(":")
             fields[name.lower()] = text.strip()
+    return Head(status, fields)
+
+
+def plain_head(easy: Any) -> Head | None:
+    """Return what curl itself knows of the last head, or None if none came.
+
+    A date or validator is not among it, and of an encoding nothing is known.
+    """
+    status = easy.getinfo(pycurl.RESPONSE_CODE)
+    if not status:
+        return None
+    length = int(easy.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
+    fields = {"content-length": str(length)} if length >= 0 else {}
+    if status != HTTPStatus.OK:
+        fields["retry-after"] = str(easy.getinfo(pycurl.RETRY_AFTER) or "")
+        if location := easy.getinfo(pycurl.REDIRECT_URL):
+            fields["location"] = location
     return Head(status, fields)
 
 

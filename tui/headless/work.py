@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sqlite3
@@ -37,6 +38,10 @@ from tui.headless.state_errors import state_errors_told
 from tui.trouble import told
 
 T = TypeVar("T")
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter while others wait: the event loop has to have its turn soon."""
+GARBAGE_THRESHOLDS = (20_000, 20, 20)
 
 SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -130,7 +135,10 @@ def _copy(state: Path, copy: Path) -> None:
 
 
 def _in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` on the fastest event loop there is."""
+    """Run `work` on the fastest event loop there is, in an interpreter set up for a few busy threads."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()  # what was imported stays: there is no use in looking for garbage in it, again and again
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
