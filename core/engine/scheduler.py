@@ -8,7 +8,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.engine.context import Context
 from core.engine.recorder import Recorder
@@ -198,14 +198,13 @@ class Scheduler:
         step = next_step(kind, patience, now=now, retry_after=outcome.retry_after, same_digest=same)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
-            run.pending.appendleft(replace(file, kept=outcome.kept, validator=outcome.validator))
+            run.pending.appendleft(file._replace(kept=outcome.kept, validator=outcome.validator))
             self._context.spawn(self._context.stop_mirror(run.mirror, kind, outcome.detail))
             return
         state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
             step.answer, FileState.PENDING
         )
-        after = replace(
-            file,
+        after = file._replace(
             state=state,
             attempts=file.attempts + 1,
             tries=tries,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.destinations.base import Destination
 from core.transfer.base import Access, OutcomeSink, Progress
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """A file-sized, idempotent piece of work: fetch `url` into the staging area of `fileset` as `name`."""
 
     id: int

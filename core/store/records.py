@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.errors import FailureKind
 from core.model import Columns, FilesetState, FileState, Trouble
@@ -64,8 +65,7 @@ def fileset_row(row: sqlite3.Row) -> FilesetRow:
     return FilesetRow(**values)
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file, as far as its transfer needs it."""
 
     id: int

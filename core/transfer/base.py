@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from core.errors import FailureKind
 
@@ -28,8 +28,7 @@ class Access:
     min_rate: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One file to fetch: from `url` to verified bytes in `directory`/`name`.
 
     `directory` is an open directory descriptor; the file is opened below it without following links.
@@ -51,8 +50,7 @@ class Job:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one job ended.
 
     `kind` None: the bytes are in place, with the listed size and digest. Otherwise `kind` and `detail` say why

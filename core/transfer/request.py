@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pycurl
 
@@ -26,8 +25,7 @@ FOR_ALL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One request: the bytes of `url` from `offset` on, if `validator` still holds.
 
     `own` is false where a redirect led to another host; with `public_only` a private address is refused there.

@@ -9,7 +9,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 from core.transfer.base import Access, Job, Outcome
@@ -44,7 +43,7 @@ class Courier:
         """Return a job for the file at `url`, listed as `data`."""
         self._numbers += 1
         plain = Job(self._numbers, url, self.directory, "a.dat", len(data), md5(data), QUICK)
-        return replace(plain, **more)  # type: ignore[arg-type]
+        return plain._replace(**more)  # type: ignore[arg-type]
 
     async def fetch(self, job: Job) -> Outcome:
         """Run one job to its end."""
