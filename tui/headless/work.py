@@ -66,7 +66,7 @@ def once(config_file: Path | None, options: Options) -> ExitCode:
     with _error_as_json(options):
         config = _prepare(config_file, options)
         with state_errors_told(config.engine.state):
-            result, found = _in_loop(_once(config, options))
+            result, found = run_in_loop(_once(config, options))
         code = result.stopped_by or report.exit_code(found)
         if result.unfinished and code is ExitCode.OK:
             code = ExitCode.DRAINED
@@ -82,7 +82,7 @@ def serve(config_file: Path | None, *, verbose: bool) -> ExitCode:
     """Run the engine until it is told to stop."""
     config = _prepare(config_file, Options(verbose=verbose))
     with state_errors_told(config.engine.state):
-        result = _in_loop(_run(Engine(config, once=False)))
+        result = run_in_loop(_run(Engine(config, once=False)))
     return result.stopped_by or ExitCode.OK
 
 
@@ -121,7 +121,7 @@ def _plan(config: Config, options: Options) -> tuple[Result, Report]:
             asyncio.run(_demand_state(config.engine.state))
             _copy(config.engine.state, copy)
         engine = config.engine.model_copy(update={"state": copy})
-        return _in_loop(_once(config.model_copy(update={"engine": engine}), options, plan=True))
+        return run_in_loop(_once(config.model_copy(update={"engine": engine}), options, plan=True))
 
 
 async def _demand_state(state: Path) -> None:
@@ -134,7 +134,7 @@ def _copy(state: Path, copy: Path) -> None:
         source.backup(target)
 
 
-def _in_loop(work: Coroutine[Any, Any, T]) -> T:
+def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on the fastest event loop there is, in an interpreter set up for a few busy threads."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: there is no use in looking for garbage in it, again and again
