@@ -24,7 +24,7 @@ async def to_index(db: Database, product: int, now: float, limit: int) -> list[F
         f"""SELECT {FILESET_COLUMNS} FROM filesets
             WHERE product_id = ? AND state = 'discovered' AND trouble <> 'quarantined'
               AND (next_try IS NULL OR next_try <= ?)
-            ORDER BY priority DESC, seq LIMIT ?""",
+            ORDER BY priority DESC, place LIMIT ?""",
         (product, now, limit),
     )
     again = await db.rows(
@@ -97,8 +97,8 @@ async def index_replaced(db: Database, fileset: int, now: float) -> None:
     await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset,))
     await db.run(
         """INSERT INTO filesets
-               (product_id, seq, revision, name, registered, type, columns, state, priority, discovered_at)
-           SELECT product_id, seq, revision + 1, name, registered, type, columns, 'discovered', priority, ?
+               (product_id, seq, place, revision, name, registered, type, columns, state, priority, discovered_at)
+           SELECT product_id, seq, place, revision + 1, name, registered, type, columns, 'discovered', priority, ?
            FROM filesets WHERE id = ?""",
         (now, fileset),
     )
@@ -132,7 +132,7 @@ async def next_queued(db: Database, product: int, limit: int) -> list[FilesetRow
     rows = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets
             WHERE product_id = ? AND state = 'queued'
-            ORDER BY priority DESC, seq LIMIT ?""",
+            ORDER BY priority DESC, place LIMIT ?""",
         (product, limit),
     )
     return [fileset_row(row) for row in rows]

@@ -145,13 +145,14 @@ async def _filter(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 async def _discover(db: Database, keys: Mapping[str, object]) -> int:
     return await db.run(
-        """INSERT INTO filesets (product_id, seq, revision, name, registered, type, columns, state, discovered_at)
-           SELECT :product,
-                  (SELECT ifnull(max(seq), 0) + 1 FROM filesets WHERE product_id = :product) + l.position,
+        """INSERT INTO filesets
+               (product_id, seq, place, revision, name, registered, type, columns, state, discovered_at)
+           WITH next (seq) AS (SELECT ifnull(max(seq), 0) + 1 FROM filesets WHERE product_id = :product)
+           SELECT :product, next.seq + l.position, next.seq + l.position,
                   (SELECT ifnull(max(revision), 0) + 1 FROM filesets f
                    WHERE f.product_id = :product AND f.name = l.name AND f.state = 'superseded'),
                   l.name, l.registered, l.type, l.columns, iif(l.wanted, 'discovered', 'excluded'), :now
-           FROM temp.listed l
+           FROM temp.listed l, next
            WHERE l.product_id = :product AND NOT EXISTS (
                SELECT 1 FROM filesets f
                WHERE f.product_id = :product AND f.name = l.name AND f.state <> 'superseded')

@@ -79,6 +79,7 @@ INITIAL: Migration = (
         type          TEXT NOT NULL DEFAULT '',
         description   TEXT NOT NULL DEFAULT '',
         selected      INTEGER NOT NULL DEFAULT 0,
+        wish          TEXT,             -- an operator's, above the configuration: mirror | ignore
         hidden        INTEGER NOT NULL DEFAULT 0,
         filter        TEXT NOT NULL DEFAULT '',     -- which filesets are wanted, as configured
         paused        TEXT,
@@ -99,6 +100,7 @@ INITIAL: Migration = (
         id            INTEGER PRIMARY KEY,
         product_id    INTEGER NOT NULL REFERENCES products,
         seq           INTEGER NOT NULL, -- order of registration, as listed
+        place         REAL NOT NULL,    -- order in the queue among equal priorities: seq, unless an operator moved it
         revision      INTEGER NOT NULL DEFAULT 1,
         name          TEXT NOT NULL,
         registered    INTEGER NOT NULL,
@@ -124,7 +126,7 @@ INITIAL: Migration = (
         inode         TEXT              -- device:inode of the directory about to be renamed into place
     )""",
     "CREATE UNIQUE INDEX filesets_current ON filesets (product_id, name) WHERE state <> 'superseded'",
-    "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, seq)",
+    "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, place)",
     "CREATE INDEX filesets_lag ON filesets (product_id, state, registered)",
     "CREATE INDEX filesets_seq ON filesets (product_id, seq)",
     "CREATE INDEX filesets_trouble ON filesets (trouble, product_id) WHERE trouble <> ''",
@@ -145,7 +147,8 @@ INITIAL: Migration = (
         kept          INTEGER NOT NULL DEFAULT 0,   -- bytes in staging that can be continued ...
         validator     TEXT,                         -- ... if the server still has this version
         seen_size     INTEGER,          -- evidence: what came instead
-        seen_digest   TEXT
+        seen_digest   TEXT,
+        accepted      TEXT              -- who took what was seen for what is wanted, against the catalogue
     )""",
     "CREATE INDEX files_retry ON files (next_try) WHERE state = 'retry_wait'",
     "CREATE INDEX files_aside ON files (id) WHERE state IN ('retry_wait', 'quarantined')",
@@ -158,6 +161,28 @@ INITIAL: Migration = (
         rate       REAL NOT NULL,
         lease      INTEGER NOT NULL
     )""",
+    """
+    CREATE TABLE meters (               -- what was fetched and verified since the state file began
+        product_id INTEGER PRIMARY KEY,
+        files      INTEGER NOT NULL,
+        bytes      INTEGER NOT NULL
+    )""",
+    """
+    CREATE TABLE history (              -- what was fetched in the ten seconds from `at` on
+        at         INTEGER NOT NULL,
+        product_id INTEGER NOT NULL,
+        files      INTEGER NOT NULL,
+        bytes      INTEGER NOT NULL,
+        PRIMARY KEY (at, product_id)
+    ) WITHOUT ROWID""",
+    """
+    CREATE TABLE disks (
+        mirror_id  INTEGER NOT NULL,
+        at         INTEGER NOT NULL,
+        free       INTEGER NOT NULL,
+        total      INTEGER NOT NULL,
+        PRIMARY KEY (mirror_id, at)
+    ) WITHOUT ROWID""",
     """
     CREATE TABLE attempts (
         id         INTEGER PRIMARY KEY,

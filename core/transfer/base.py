@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from core.errors import FailureKind
 
-PLAIN_SIZE = 64 * 1024
+PLAIN_SIZE = 16 * 1024
 """Bytes of the largest file that a plain job may fetch."""
 
 
@@ -34,7 +34,7 @@ class Job(NamedTuple):
     `directory` is an open directory descriptor; the file is opened below it without following links.
     `offset` bytes are on disk already and may be continued if the server confirms `validator` (If-Range);
     with `validator` None the file is fetched from zero. `plain` asks for no more than the bytes of a file of at most
-    PLAIN_SIZE: nothing is kept of a body that breaks off, and less is told about an answer that is no such file.
+    PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less is told about other answers.
     """
 
     id: int

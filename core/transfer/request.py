@@ -53,6 +53,7 @@ class Handle:
         self.easy.setopt(pycurl.USERAGENT, user_agent())
         if plain:
             self.easy.setopt(pycurl.MAXFILESIZE_LARGE, PLAIN_SIZE)
+            self.easy.setopt(pycurl.OPT_FILETIME, 1)
 
     def aim(self, target: Target) -> None:
         """Set up the next request. Who we are is told to the mirror's own host only."""

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
@@ -108,13 +109,15 @@ def parse_head(lines: Iterable[bytes]) -> Head:
 def plain_head(easy: Any) -> Head | None:
     """Return what curl itself knows of the last head, or None if none came.
 
-    A date or validator is not among it, and of an encoding nothing is known.
+    An ETag is not among it, and of an encoding nothing is known.
     """
     status = easy.getinfo(pycurl.RESPONSE_CODE)
     if not status:
         return None
     length = int(easy.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
     fields = {"content-length": str(length)} if length >= 0 else {}
+    if (modified := easy.getinfo(pycurl.INFO_FILETIME)) >= 0:
+        fields["last-modified"] = formatdate(modified, usegmt=True)
     if status != HTTPStatus.OK:
         fields["retry-after"] = str(easy.getinfo(pycurl.RETRY_AFTER) or "")
         if location := easy.getinfo(pycurl.REDIRECT_URL):

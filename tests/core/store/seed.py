@@ -122,8 +122,8 @@ async def set_fileset(db: Database, name: str, state: str) -> None:
     """Force a fileset into any state, by way of a new row: the triggers guard changes only."""
     await db.run("DELETE FROM filesets WHERE name = ?", (name,))
     await db.run(
-        """INSERT INTO filesets (product_id, seq, name, registered, type, state, discovered_at)
-           SELECT id, 1, ?, 0, '', ?, 0 FROM products LIMIT 1""",
+        """INSERT INTO filesets (product_id, seq, place, name, registered, type, state, discovered_at)
+           SELECT id, 1, 1, ?, 0, '', ?, 0 FROM products LIMIT 1""",
         (name, state),
     )
 

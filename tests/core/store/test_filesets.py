@@ -335,8 +335,8 @@ async def test_staging_is_of_use_only_to_filesets_that_are_still_wanted(db: Data
     useful = []
     for state in FilesetState:
         await db.run(
-            """INSERT INTO filesets (product_id, seq, name, registered, type, state, discovered_at)
-               VALUES (?, 9, ?, 0, '', ?, 0)""",
+            """INSERT INTO filesets (product_id, seq, place, name, registered, type, state, discovered_at)
+               VALUES (?, 9, 9, ?, 0, '', ?, 0)""",
             (product, f"in {state}", state),
         )
         useful.append((state, await db.value("SELECT max(id) FROM filesets")))
