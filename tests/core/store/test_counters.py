@@ -43,7 +43,8 @@ async def _step(db: Database, products: list[int], what: str, number: int, value
     match what, value:
         case "discover", state:
             await db.run(
-                """INSERT OR IGNORE INTO filesets (id, product_id, seq, place, name, registered, type, state, discovered_at)
+                """INSERT OR IGNORE INTO filesets
+                       (id, product_id, seq, place, name, registered, type, state, discovered_at)
                    VALUES (?, ?, ?, 0, ?, 0, '', ?, 0)""",
                 (number, products[number % 2], number, f"s{number}", state),
             )
