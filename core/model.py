@@ -65,6 +65,22 @@ class CommandKind(StrEnum):
     REQUEUE = "requeue"
     PAUSE = "pause"
     RESUME = "resume"
+    PRIORITY = "priority"
+    NOW = "now"
+    MOVE = "move"
+    POLL = "poll"
+    MIRROR = "mirror"
+    IGNORE = "ignore"
+    LIMIT = "limit"
+    ACCEPT = "accept"
+    STOP = "stop"
+
+
+class Phase(StrEnum):
+    """What an engine is about, as the setting `phase` tells while one runs."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
 
 
 OPEN_STATES = (

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from core.config import Config
 from core.errors import ExitCode
-from core.store import queries
+from core.store import queries, registry
 from core.store.database import Database
 from core.store.queries import Failure, MirrorStatus, ProductStatus
 from core.text import display
@@ -18,11 +19,34 @@ _COUNTS = ("published", "queued", "failed", "quarantined", "excluded", "held")
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What operators have limited, at once and in bytes a second (0: unlimited); None: as configured."""
+
+    transfers: int | None = None
+    bandwidth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The state of the mirrors, and what failed, at one moment."""
 
     mirrors: tuple[MirrorStatus, ...]
     failures: tuple[Failure, ...]
+    phase: str | None = None
+    """What the engine is about, if one runs."""
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """The products of a mirror for which an operator's wish is above the configuration (True: it is mirrored).
+
+    `permanent` is the configuration that would make it permanent.
+    """
+
+    mirror: str
+    products: dict[str, bool]
+    permanent: str
 
 
 async def gather(db: Database, now: float, mirror: str | None = None, product: str | None = None) -> Report:
@@ -38,7 +62,14 @@ async def gather(db: Database, now: float, mirror: str | None = None, product: s
     return Report(
         tuple(_only(one, [row for row in one.products if fits(one.name, row.name)]) for one in mirrors),
         tuple(failures),
+        await registry.setting(db, "phase"),
+        Limits(await _number(db, "limit_transfers"), await _number(db, "limit_bandwidth")),
     )
+
+
+async def _number(db: Database, setting: str) -> int | None:
+    value = await registry.setting(db, setting)
+    return None if value is None else int(value)
 
 
 def _only(mirror: MirrorStatus, products: Sequence[ProductStatus]) -> MirrorStatus:
@@ -67,6 +98,36 @@ def mirror_error(mirror: MirrorStatus) -> str | None:
         if product.selected and (product.error or product.alarm):
             return f"{display(product.name)}: {product.error or product.alarm}"
     return None
+
+
+def wishes(report: Report, config: Config) -> list[Wishes]:
+    """Return operators' wishes for products, of the mirrors of `config` that have any."""
+    found = []
+    for mirror in report.mirrors:
+        wished = {product.name: product.wish == "mirror" for product in mirror.products if product.wish}
+        configured = next((one for one in config.mirrors if one.name == mirror.name), None)
+        if wished and configured is not None:
+            known = [product.name for product in mirror.products]
+            found.append(Wishes(mirror.name, wished, configured.choice.lines(wished, known)))
+    return found
+
+
+def wishes_json(report: Report, config: Config) -> list[dict[str, Any]]:
+    """Return operators' wishes for products as plain values for JSON."""
+    return [
+        {
+            "mirror": one.mirror,
+            "mirrored": [display(name) for name, mirrored in one.products.items() if mirrored],
+            "ignored": [display(name) for name, mirrored in one.products.items() if not mirrored],
+            "permanent": display(one.permanent),
+        }
+        for one in wishes(report, config)
+    ]
+
+
+def limits_json(report: Report) -> dict[str, Any]:
+    """Return what operators have limited as plain values for JSON; null: as configured."""
+    return {"transfers": report.limits.transfers, "bandwidth": report.limits.bandwidth}
 
 
 def mirrors_json(report: Report) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ def _json_option(command: FunctionT) -> FunctionT:
 @click.option("--json", "as_json", is_flag=True, help="With --once: print one JSON object.")
 @click.option("--quiet", is_flag=True, help="With --once: print nothing but warnings and errors.")
 @click.option("--dry-run", is_flag=True, help="With --once: list what would be fetched, and fetch nothing.")
+@click.option("--read-only", is_flag=True, help="Dashboard: look, and change nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
 @click.version_option(package_name="mirrortui", prog_name="mirrortui")
 @click.pass_context
@@ -41,6 +42,7 @@ def cli(
     as_json: bool,
     quiet: bool,
     dry_run: bool,
+    read_only: bool,
     verbose: bool,
 ) -> None:
     """The control room of a scientific data mirror.
@@ -54,7 +56,7 @@ def cli(
         if misplaced:
             raise click.UsageError(f"{misplaced[0]} belongs to --once; commands have options of their own")
         if context.invoked_subcommand is None:
-            raise click.UsageError("the dashboard is not there yet; use --once, run, status or failures (see --help)")
+            context.exit(_dashboard(config_file, read_only))
         return
     from tui.headless import work
 
@@ -63,14 +65,31 @@ def cli(
     context.exit(runner(config_file, options))
 
 
+def _dashboard(config_file: Path | None, read_only: bool) -> ExitCode:
+    if not _on_terminal():
+        raise click.UsageError("the dashboard needs a terminal; without one use --once, run, status or failures")
+    return _shown(config_file, read_only=read_only)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _shown(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
+    from tui import app
+
+    return app.run(config_file, read_only=read_only)
+
+
 @cli.command()
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
+@click.option("--while-watched", is_flag=True, hidden=True)  # how a dashboard starts an engine
 @click.pass_context
-def run(context: click.Context, verbose: bool) -> None:
+def run(context: click.Context, verbose: bool, while_watched: bool) -> None:
     """Run the engine without a screen, until it is told to stop."""
     from tui.headless import work
 
-    context.exit(work.serve(context.obj, verbose=verbose))
+    context.exit(work.serve(context.obj, verbose=verbose, while_watched=while_watched))
 
 
 @cli.command()
@@ -142,10 +161,10 @@ def requeue(context: click.Context, filesets: tuple[str, ...]) -> None:
     _on_filesets(context, "requeue", filesets)
 
 
-def _on_filesets(context: click.Context, kind: str, filesets: tuple[str, ...]) -> None:
+def _on_filesets(context: click.Context, kind: str, filesets: tuple[str, ...], value: str | None = None) -> None:
     from tui.headless import wish
 
-    context.exit(wish.send(context.obj, kind, filesets=filesets))
+    context.exit(wish.send(context.obj, kind, filesets=filesets, value=value))
 
 
 @cli.command()
@@ -177,6 +196,76 @@ def resume(context: click.Context, mirror: str | None, product: str | None) -> N
 
 
 @cli.command()
+@filesets_argument
+@click.pass_context
+def accept(context: click.Context, filesets: tuple[str, ...]) -> None:
+    """Take what was seen of files in quarantine for what is wanted, against the catalogue, and fetch it again."""
+    _on_filesets(context, "accept", filesets)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("value", metavar="PRIORITY")
+@filesets_argument
+@click.pass_context
+def priority(context: click.Context, value: str, filesets: tuple[str, ...]) -> None:
+    """Set the priority of filesets (7), or change it (+1, -1); from -100 to 100, the highest goes first."""
+    _on_filesets(context, "priority", filesets, value)
+
+
+@cli.command()
+@click.option("--mirror", help="Only this mirror.")
+@click.option("--product", metavar="GLOB", help="Only products that match.")
+@click.pass_context
+def poll(context: click.Context, mirror: str | None, product: str | None) -> None:
+    """Look at once whether the sources have something new."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "poll", mirror=mirror, product=product))
+
+
+@cli.command("mirror")
+@click.argument("product")
+@click.option("--mirror", help="Of this mirror, if several offer it.")
+@click.pass_context
+def mirror_product(context: click.Context, product: str, mirror: str | None) -> None:
+    """Begin to mirror a product that the configuration leaves out."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "mirror", mirror=mirror, product=product))
+
+
+@cli.command()
+@click.argument("product")
+@click.option("--mirror", help="Of this mirror, if several offer it.")
+@click.pass_context
+def ignore(context: click.Context, product: str, mirror: str | None) -> None:
+    """Mirror a product no more, whatever the configuration says; what is published stays."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "ignore", mirror=mirror, product=product))
+
+
+@cli.command()
+@click.argument("limits", metavar="KEY=VALUE...", nargs=-1, required=True)
+@click.pass_context
+def limit(context: click.Context, limits: tuple[str, ...]) -> None:
+    """Limit "transfers=8" or "bandwidth=50 MB/s", at once and until it is set back: "transfers=", "bandwidth="."""
+    from tui.headless import wish
+
+    context.exit(max(wish.send(context.obj, "limit", value=value) for value in limits))
+
+
+@cli.command()
+@click.option("--now", is_flag=True, help="Do not finish what is under way; partial files are kept.")
+@click.pass_context
+def stop(context: click.Context, now: bool) -> None:
+    """End the engine that runs, when the filesets under way are finished."""
+    from tui.headless import wish
+
+    context.exit(wish.send(context.obj, "stop", value="now" if now else "drain"))
+
+
+@cli.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_context
 def init(context: click.Context, file: Path | None) -> None:
@@ -201,12 +290,14 @@ def check(context: click.Context) -> None:
 @cli.command()
 @click.option("--once", is_flag=True, help="Mirror what is there, then end.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to mirror to (default: a temporary folder).")
+@click.option("--headless", is_flag=True, help="Show the log instead of the dashboard.")
 @click.pass_context
-def demo(context: click.Context, once: bool, folder: Path | None) -> None:
-    """Serve an embedded Data Store with synthetic data that keeps growing, and mirror it."""
+def demo(context: click.Context, once: bool, folder: Path | None, headless: bool) -> None:
+    """Serve an embedded Data Store with synthetic data that keeps growing, mirror it, and show the dashboard."""
     from tui.headless import demonstrate
 
-    context.exit(demonstrate.run(once=once, folder=folder))
+    screen = None if once or headless or not _on_terminal() else _shown
+    context.exit(demonstrate.run(once=once, folder=folder, dashboard=screen))
 
 
 def main() -> None:

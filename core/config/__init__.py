@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
-
+from core.config.choice import matches
 from core.config.loading import find_config, load_config
-from core.config.models import Config, Engine, Mirror, Protocol
+from core.config.models import Config, Dashboard, Engine, Mirror, OnHangup, Protocol
 
-__all__ = ["Config", "Engine", "Mirror", "Protocol", "find_config", "load_config", "matches"]
-
-
-def matches(name: str, include: Sequence[str], exclude: Sequence[str] = ()) -> bool:
-    """Tell whether `name` matches one of the globs `include` and none of `exclude`; case counts."""
-    return any(fnmatchcase(name, glob) for glob in include) and not any(fnmatchcase(name, glob) for glob in exclude)
+__all__ = [
+    "Config",
+    "Dashboard",
+    "Engine",
+    "Mirror",
+    "OnHangup",
+    "Protocol",
+    "find_config",
+    "load_config",
+    "matches",
+]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ EnumT = TypeVar("EnumT", bound=StrEnum)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_KEYS = 'expected a key such as "r", or a list of keys'
 _BRACKETS = re.compile(r"\[!?.[^\]]*\]")
 _TELLING = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
 """In the name of a header: its value is a secret, wherever it comes from."""
@@ -68,6 +69,9 @@ def at_least(seconds: float) -> Callable[[object], float]:
         return duration
 
     return check
+
+
+_at_least_a_second = at_least(1.0)
 
 
 def one_of(kind: type[EnumT]) -> Callable[[object], EnumT]:
@@ -121,6 +125,44 @@ def folder(value: object, info: ValidationInfo) -> Path:
 def globs(value: object) -> tuple[str, ...]:
     """Names or globs: ``*``, ``?`` and ``[...]``, matched with the case as it is."""
     return _each(value, 'expected a list of names or globs such as ["gpc1", "dist-*"]', _bad_glob)
+
+
+def lag_limits(value: object) -> tuple[tuple[str, float], ...]:
+    """A duration for all products, or a table of globs and durations, of which the first that matches counts."""
+    if not isinstance(value, Mapping):
+        return (("*", _at_least_a_second(value)),)
+    return tuple((glob, _lag_limit(glob, seconds)) for glob, seconds in value.items())
+
+
+def _lag_limit(glob: str, seconds: object) -> float:
+    if reason := _bad_glob(glob):
+        raise ValueError(f"expected a name or glob, got {quoted(glob)}: {reason}")
+    try:
+        return _at_least_a_second(seconds)
+    except ValueError as error:
+        raise ValueError(f"{quoted(glob)}: {error}") from None
+
+
+def keys(value: object) -> dict[str, tuple[str, ...]]:
+    """A table of the names of commands, each with its key or a list of keys."""
+    if not isinstance(value, Mapping):
+        raise ValueError('expected a table such as { retry = ["r", "f5"] }')
+    lists = {name: [key] if isinstance(key, str) else key for name, key in value.items()}
+    return {name: _each(several, f"{name}: {_KEYS}", _bad_key) for name, several in lists.items()}
+
+
+def text(value: object) -> str:
+    """Text that can be shown."""
+    if isinstance(value, str) and value.isprintable():
+        return value
+    raise ValueError(f"expected text in quotes, got {quoted(value)}")
+
+
+def yes_or_no(value: object) -> bool:
+    """A truth value."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"expected true or false, got {quoted(value)}")
 
 
 def product_names(value: object) -> tuple[str, ...]:
@@ -233,6 +275,10 @@ def _bad_glob(glob: str) -> str | None:
     if "/" in glob or not glob.isprintable():
         return "no name holds a slash or a control character"
     return "a bracket is not closed" if "[" in _BRACKETS.sub("", glob) else None
+
+
+def _bad_key(key: str) -> str | None:
+    return None if key and key.isprintable() and not set(key) & {" "} else "it is no key"
 
 
 def _demand_folder(wanted: Path) -> None:

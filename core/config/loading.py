@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.config.models import Config, Engine, Mirror, default_state
+from core.config.models import Config, Dashboard, Engine, Mirror, default_state
 from core.errors import ConfigError
 from core.text import display
 from core.units import quoted
@@ -21,7 +21,7 @@ FILE_NAME = "mirrortui.toml"
 VARIABLE = "MIRRORTUI_CONFIG"
 SYSTEM_FOLDER = Path("/etc/mirrortui")
 
-_TABLES: dict[str, type[BaseModel]] = {"engine": Engine, "mirror": Mirror}
+_TABLES: dict[str, type[BaseModel]] = {"engine": Engine, "dashboard": Dashboard, "mirror": Mirror}
 
 
 def find_config(explicit: Path | None) -> Path:
@@ -95,7 +95,7 @@ def _complaints(error: ValidationError, data: dict[str, Any]) -> list[str]:
 def _place(location: tuple[int | str, ...], data: dict[str, Any]) -> str:
     """Return the table and key at `location`, as its author would look for them."""
     if location[:1] != ("mirror",):
-        table, keys = ("[engine]: ", location[1:]) if location[:1] == ("engine",) else ("", location)
+        table, keys = (f"[{location[0]}]: ", location[1:]) if location and location[0] in _TABLES else ("", location)
     elif len(location) == 1:
         table, keys = "[[mirror]]: ", ()
     else:
@@ -119,7 +119,7 @@ def _expectation(detail: ErrorDetails) -> str:
         case _ if location == ("mirror",):
             return "expected [[mirror]], in double brackets"
         case _:
-            return f"expected a table, {'[[mirror]]' if location[0] == 'mirror' else '[engine]'}"
+            return f"expected a table, {'[[mirror]]' if location[0] == 'mirror' else f'[{location[0]}]'}"
 
 
 def _suggestion(location: tuple[int | str, ...]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from base64 import b64encode
+from collections.abc import Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -22,6 +25,7 @@ from pydantic import (
 )
 
 from core.config import fields
+from core.config.choice import ProductChoice
 from core.errors import ConfigError
 from core.model import Durability
 from core.units import Space, parse_rate, parse_space, quoted
@@ -31,6 +35,14 @@ class Protocol(StrEnum):
     """The kinds of source."""
 
     IPP = "ipp"
+
+
+class OnHangup(StrEnum):
+    """What a dashboard does with the engine when its terminal is lost."""
+
+    DETACH = "detach"
+    DRAIN = "drain"
+    STOP = "stop"
 
 
 class _Table(BaseModel):
@@ -80,11 +92,13 @@ class Mirror(_Table):
     url: Annotated[str, BeforeValidator(fields.source_url), Field(examples=["http://host/ds"])]
     destination: Annotated[Path, BeforeValidator(fields.folder), Field(examples=["/data/ps1"])]
     products: Globs = ("*",)
+    exclude_products: Globs = ()
     hidden_products: Annotated[tuple[str, ...], BeforeValidator(fields.product_names)] = ()
     filesets: Globs = ("*",)
     exclude_filesets: Globs = ()
     poll_interval: Interval = 900.0
     reconcile_interval: Interval = 86400.0
+    max_lag: Annotated[tuple[tuple[str, float], ...], BeforeValidator(fields.lag_limits)] = ()
     priority: Annotated[int, BeforeValidator(fields.whole_number(-100, 100))] = 0
     username: Annotated[str | None, BeforeValidator(fields.username)] = None
     password_env: Variable = None
@@ -97,6 +111,15 @@ class Mirror(_Table):
     index_timeout: Timeout = 60.0
     stall_timeout: Timeout = 60.0
     min_rate: Rate = 100
+
+    @property
+    def choice(self) -> ProductChoice:
+        """Which products are mirrored."""
+        return ProductChoice(self.products, self.exclude_products, self.hidden_products)
+
+    def lag_limit(self, product: str) -> float | None:
+        """Return the most seconds that `product` may lag: those of the first glob that matches, or None."""
+        return next((seconds for glob, seconds in self.max_lag if fnmatchcase(product, glob)), None)
 
     def password_value(self) -> str | None:
         """Return the password itself, or None."""
@@ -155,10 +178,21 @@ class Mirror(_Table):
         return self
 
 
+class Dashboard(_Table):
+    """What the dashboard looks like and does; `keys` are those that replace a command's own."""
+
+    site: Annotated[str, BeforeValidator(fields.text)] = Field(default_factory=socket.gethostname)
+    theme: Annotated[str, BeforeValidator(fields.text)] = ""
+    read_only: Annotated[bool, BeforeValidator(fields.yes_or_no)] = False
+    on_hangup: Annotated[OnHangup, BeforeValidator(fields.one_of(OnHangup))] = OnHangup.DETACH
+    keys: Annotated[Mapping[str, tuple[str, ...]], BeforeValidator(fields.keys)] = Field(default_factory=dict)
+
+
 class Config(_Table):
     """A whole configuration; `mirrors` is spelt ``[[mirror]]`` in the file."""
 
     engine: Engine = Field(default_factory=Engine)
+    dashboard: Dashboard = Field(default_factory=Dashboard)
     mirrors: tuple[Mirror, ...] = Field(default=(), alias="mirror")
 
     def mirror(self, name: str) -> Mirror:

@@ -23,17 +23,26 @@ TEMPLATE = """\
 # drain_timeout = "10m"            # how long filesets in progress may go on after a request to stop
 # durability = "fileset"           # what is flushed before publishing: "full", "fileset" or "none"
 
+[dashboard]
+# site = "dc-3"                    # the name of this place; default: that of the host
+# theme = ""                       # the colours; the palette (^p) shows the names of all
+# read_only = false                # look on only: no command can be given
+# on_hangup = "detach"             # when the terminal is lost, the engine: "detach" goes on, "drain", or "stop"
+# keys = {}                        # other keys for commands, such as { retry = ["r", "f5"] }; docs/keys.md has all
+
 [[mirror]]                         # repeat this table for every further mirror
 name = "ps1"                       # your name for it
 protocol = "ipp"                   # the kind of source
 url = "http://127.0.0.1:8080/ds"   # the root of the source, without index.txt
 destination = "data"               # where published filesets go; the folder above it must exist
 # products = ["*"]                 # names or globs, matched with the products that the source shows
+# exclude_products = []            # names or globs of the products that are not
 # hidden_products = []             # names of products that the source does not show
 # filesets = ["*"]                 # names or globs of the filesets that are wanted
 # exclude_filesets = []            # names or globs of the filesets that are not
 # poll_interval = "15m"            # how often the source is asked for what is new
 # reconcile_interval = "1d"        # how often whole lists are compared
+# max_lag = {}                     # "2h", or { "md-*" = "2h", "*" = "1d" }: when a product is shown as late
 # priority = 0                     # -100 to 100; the mirror with the higher one goes first
 # username = "me"                  # for HTTP Basic authentication; default: none
 # password_env = "PS1_PASSWORD"    # the environment variable that holds the password; default: none

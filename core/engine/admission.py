@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from core.destinations.base import Expected, Found, Place
 from core.engine.context import Context, MirrorRun
@@ -11,7 +11,7 @@ from core.engine.runs import Run
 from core.engine.scheduler import Scheduler
 from core.errors import DiskError, FailureKind
 from core.model import FilesetState, FileState
-from core.store import files, filesets
+from core.store import files, filesets, registry
 from core.store.database import Database
 from core.store.ids import fileset_of
 from core.store.records import FileRow, FilesetRow
@@ -33,6 +33,7 @@ class Admission:
         self._context = context
         self._scheduler = scheduler
         self._exhausted: set[int] = set()
+        self._urgent: set[int] = set()
         self._resumable: deque[int] = deque()
         self._beginning: int | None = None
         self._revoked: set[int | None] = set()
@@ -41,6 +42,11 @@ class Admission:
     def queued(self, product: int) -> None:
         """Note that filesets of a product may have been queued."""
         self._exhausted.discard(product)
+        self._scheduler.hungry.set()
+
+    def hurry(self, products: Iterable[int]) -> None:
+        """Admit the best filesets of products next, however much is loaded already."""
+        self._urgent.update(products)
         self._scheduler.hungry.set()
 
     async def reconsider(self) -> None:
@@ -78,6 +84,27 @@ class Admission:
         self._resumable = deque(one for one in self._resumable if one not in gone)
         await self._scheduler.drop(gone)
 
+    async def drop_unwanted(self) -> None:
+        """Take out what belongs to mirrors that are paused, and to products that are paused or not mirrored."""
+        await self.drop(
+            [
+                run.row.id
+                for run in self._scheduler.runs.values()
+                if run.mirror.paused or run.row.product_id not in run.mirror.products
+            ]
+        )
+
+    async def drop_staging(self, found: Collection[int]) -> None:
+        """Remove what was fetched of filesets; what can't be removed now is removed at the next start."""
+        for fileset, number in (await registry.mirrors_of(self._context.db, found)).items():
+            mirror = self._context.mirrors.get(number)
+            if mirror is None:
+                continue
+            try:
+                await self._context.in_thread(mirror.destination.drop, fileset)
+            except DiskError as error:
+                await self._context.tell("warning", str(error), mirror=mirror.config.name)
+
     @property
     def idle(self) -> bool:
         """True if nothing more can be admitted now."""
@@ -111,7 +138,8 @@ class Admission:
         ]
         admitted = 0
         for product, mirror in products:
-            if not self._enough(mirror):
+            if product in self._urgent or not self._enough(mirror):
+                self._urgent.discard(product)
                 admitted += await self._admit(product, mirror)
         if admitted:
             self._scheduler.hungry.set()

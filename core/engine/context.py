@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from core.config import Config, Mirror, matches
 from core.destinations.base import Destination
 from core.errors import DiskError, FailureKind
+from core.model import Phase
 from core.sources.base import Source
 from core.store import events, filesets, registry
 from core.store.database import Database
@@ -83,13 +84,15 @@ class Context:
         self.choice = choice
         self.lease = lease
         self.mirrors: dict[int, MirrorRun] = {}
+        self.now: Callable[[], float] = time.time
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
+        self.started = 0.0
+        """When this engine took its lease: what was wished before was meant for another."""
         self.rebooted = False
         """True if the machine was started anew since the last engine: what was not flushed may be lost."""
         self.publishing: Callable[[int], bool] = lambda _: False
         """Tells whether a fileset is being published by this engine."""
-        self.now: Callable[[], float] = time.time
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._threads = ThreadPoolExecutor(THREADS, "disk")
         self._spawned: set[asyncio.Task[None]] = set()
@@ -142,6 +145,10 @@ class Context:
             mirror.paused, _ = await registry.mirror_flags(self.db, mirror.id)
             products = await registry.selected_products(self.db, mirror.id)
             mirror.products = {row.id: row.name for row in products if self.chosen(row.name)}
+
+    async def enter(self, phase: Phase | None) -> None:
+        """Tell others what this engine is about; None: it is going."""
+        await self.journal.write(lambda db: registry.set_setting(db, "phase", phase))
 
     async def stop_mirror(self, mirror: MirrorRun, kind: FailureKind, reason: str) -> None:
         """Stop a mirror for a reason that trying again can't cure, and say so."""

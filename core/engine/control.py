@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from core.engine.admission import Admission
 from core.engine.context import Context
+from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
-from core.engine.scheduler import Scheduler
-from core.errors import DiskError
 from core.model import CommandKind
 from core.store import commands, operate
 from core.store.commands import Command
@@ -17,24 +16,34 @@ from core.store.database import Database, IllegalTransition
 from core.store.operate import NothingMatches
 from core.units import counted
 
-LOOK_SECONDS = 0.2
-"""Commands are looked for at least this often."""
+LOOK_SECONDS = 0.1
+"""Commands are looked for at least this often: a key's effect has to be seen within 0.3 s."""
+
+Answers = Mapping[CommandKind, Callable[[Command], Awaitable[str]]]
 
 
 class Control:
-    """Looks for commands, and makes the schedule agree with what they changed."""
+    """Looks for commands, and makes the schedule agree with what they changed.
+
+    `answers` carry out commands of further kinds: each returns its result in words, or raises NothingMatches with
+    the reason for a refusal. `changed` is told of each command at last.
+    """
 
     def __init__(
-        self,
-        context: Context,
-        scheduler: Scheduler,
-        admission: Admission,
-        changed: Callable[[CommandKind | None], None],
+        self, context: Context, admission: Admission, answers: Answers, changed: Callable[[Command, bool], None]
     ):
         self._context = context
-        self._scheduler = scheduler
         self._admission = admission
         self._changed = changed
+        self._answers: Answers = {
+            CommandKind.PAUSE: self._pause,
+            CommandKind.RESUME: self._pause,
+            CommandKind.RETRY: self._retry,
+            CommandKind.ACCEPT: self._accept,
+            CommandKind.STOP: self._stop,
+            **dict.fromkeys(ACTIONS, self._on_filesets),
+            **answers,
+        }
 
     async def run(self) -> None:
         """Look for commands for ever."""
@@ -64,58 +73,71 @@ class Control:
         await self._admission.reconsider()
         level = "info" if done else "warning"
         await self._context.tell(level, f"{command.kind or 'unknown command'} by {command.who}: {result}")
-        self._changed(command.kind)
+        self._changed(command, done)
 
     async def _carry_out(self, command: Command) -> str:
-        kind, target = command.kind, command.target
-        if kind is None:
+        if command.kind is None:
             raise NothingMatches("this version of mirrortui does not know this command; upgrade it")
-        if kind in (CommandKind.PAUSE, CommandKind.RESUME):
-            return await self._pause(command)
-        if kind is CommandKind.RETRY:
-            found = await operate.to_retry(self._context.db, target)
-            return await self._retry(command, found)
-        found = await operate.matching(self._context.db, target, operate.FITTING[kind])
-        await self._admission.drop(found)
-        action = {
-            CommandKind.HOLD: operate.hold,
-            CommandKind.RELEASE: operate.release,
-            CommandKind.CANCEL: operate.cancel,
-            CommandKind.REQUEUE: operate.release,
-        }[kind]
-        await self._context.journal.write(lambda db: action(db, found))
-        if kind is CommandKind.CANCEL:
-            await self._drop_staging(found)
-        return counted(len(found), "fileset")
+        return await self._answers[command.kind](command)
 
-    async def _retry(self, command: Command, found: list[int]) -> str:
-        await self._admission.drop(found)
+    async def _on_filesets(self, command: Command) -> str:
+        kind = command.kind or CommandKind.HOLD
+        found = await operate.matching(self._context.db, command.target, kind)
+        await self._admission.drop(found.ids)
+        await self._context.journal.write(lambda db: ACTIONS[kind](db, found.ids))
+        if kind is CommandKind.CANCEL:
+            await self._admission.drop_staging(found.ids)
+        return counted(len(found.ids), "fileset") + left_out(found)
+
+    async def _retry(self, command: Command) -> str:
+        found = await operate.to_retry(self._context.db, command.target)
+        await self._admission.drop(found.ids)
 
         async def write(db: Database) -> int:
-            await operate.retry(db, found, command.target.kind)
+            await operate.retry(db, found.ids, command.target.kind)
             return await operate.relist(db, command.target)
 
         relisted = await self._context.journal.write(write)
-        again = f"{counted(len(found), 'fileset')} tried again"
+        again = f"{counted(len(found.ids), 'fileset')} tried again{left_out(found)}"
         return f"{again}, {counted(relisted, 'product')} listed again" if relisted else again
+
+    async def _accept(self, command: Command) -> str:
+        if not (command.target.filesets or command.target.product):
+            raise NothingMatches("say which filesets")
+        found = await operate.matching(self._context.db, command.target, CommandKind.ACCEPT)
+        await self._admission.drop(found.ids)
+        now = self._context.now()
+        accepted, left = await self._context.journal.write(lambda db: operate.accept(db, found.ids, command.who, now))
+        unseen = f"{counted(left, 'file')} in quarantine without evidence: only what came whole, with another digest"
+        if not accepted:
+            raise NothingMatches(f"{unseen}, can be accepted")
+        rest = f"; {unseen}, can be" if left else ""
+        return f"{counted(accepted, 'file')} accepted as seen, fetched again{rest}{left_out(found)}"
 
     async def _pause(self, command: Command) -> str:
         reason = f"by {command.who}" if command.kind is CommandKind.PAUSE else None
         touched = await self._context.journal.write(lambda db: operate.pause(db, command.target, reason))
         await self._context.refresh()
-        for mirror in self._context.mirrors.values():
-            gone = [
-                run.row.id
-                for run in self._scheduler.runs.values()
-                if run.mirror is mirror and (mirror.paused or run.row.product_id not in mirror.products)
-            ]
-            await self._admission.drop(gone)
+        await self._admission.drop_unwanted()
         return counted(touched, "product" if command.target.product else "mirror")
 
-    async def _drop_staging(self, found: list[int]) -> None:
-        for fileset in found:
-            for mirror in self._context.mirrors.values():
-                try:
-                    await self._context.in_thread(mirror.destination.drop, fileset)
-                except DiskError as error:
-                    await self._context.tell("warning", str(error), mirror=mirror.config.name)
+    async def _stop(self, command: Command) -> str:
+        """Tell whether the engine may end; it does when that is recorded."""
+        if command.at < self._context.started:
+            raise NothingMatches("this engine was started after that")
+        if command.target.value == "now":
+            return "ending at once; partial files are kept"
+        if command.target.value != "drain":
+            raise NothingMatches('expected "drain" or "now"')
+        if self._context.draining.is_set():
+            raise NothingMatches('no new work is begun already; "now" ends at once')
+        return "no new work; filesets under way are finished"
+
+
+ACTIONS = {
+    CommandKind.HOLD: operate.hold,
+    CommandKind.RELEASE: operate.release,
+    CommandKind.CANCEL: operate.cancel,
+    CommandKind.REQUEUE: operate.release,
+}
+"""What is done to the filesets that a command names."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from core.engine.lease import Lease
 from core.engine.parts import TICK_SECONDS, Parts
 from core.engine.recovery import recover
 from core.engine.scheduler import Totals
+from core.engine.watchers import deserted
 from core.errors import ExitCode
 from core.executors.local import LocalExecutor
-from core.model import Durability
+from core.model import Durability, Phase
 from core.store import registry
 from core.store.database import Database
 from core.store.journal import Journal
@@ -49,16 +51,29 @@ class Result:
 class Engine:
     """One engine for one state file. `run` returns when all is done (``once``), or when it was told to stop.
 
-    With `plan` it finds out what there is to do, and begins none of it: destinations are not touched.
+    With `plan` it finds out what there is to do, and begins none of it: destinations are not touched. An engine with a
+    `starter`, the pid of a dashboard, ends by itself when nobody watches and nothing is left to do.
     """
 
-    def __init__(self, config: Config, *, once: bool, choice: Choice | None = None, plan: bool = False):
+    def __init__(
+        self,
+        config: Config,
+        *,
+        once: bool,
+        choice: Choice | None = None,
+        plan: bool = False,
+        starter: int | None = None,
+    ):
         self._config = config
         self._once = once
         self._plan = plan
         self._choice = choice or Choice()
-        self._lease = Lease(config.engine.state)
+        self._starter = starter
+        self._lease = Lease(config.engine.state, starter)
+        self.ready = asyncio.Event()
+        """Set when state and destinations have been opened, and work begins."""
         self._signals = 0
+        self._began = 0.0
         self._stopped_by: ExitCode | None = None
         self._unfinished = False
         self._context: Context | None = None
@@ -69,6 +84,13 @@ class Engine:
         self._signals += 1
         if self._signals > 1:
             self._stopped_by = code
+        self._obey_signals()
+
+    def _obey_command(self, at_once: bool) -> None:
+        """Do what one signal does, or with `at_once` what two do."""
+        self._signals = max(self._signals, 1)
+        if at_once:
+            self._stopped_by = ExitCode.TERMINATED
         self._obey_signals()
 
     def _obey_signals(self) -> None:
@@ -83,6 +105,7 @@ class Engine:
 
     async def run(self) -> Result:
         """Run to the end. Raises LeaseHeld, StateError, or DiskError if no mirror can work."""
+        self._began = time.time()
         self._lease.take()
         try:
             state = self._config.engine.state
@@ -98,6 +121,7 @@ class Engine:
 
     async def _run(self, journal: Journal) -> Result:
         context = await self._open(journal)
+        context.started = self._began
         self._context = context
         self._obey_signals()
         started = context.now()
@@ -109,11 +133,13 @@ class Engine:
         try:
             if not self._plan:
                 await recover(context)
-            parts = Parts(context, executor, plan=self._plan)
+            parts = Parts(context, executor, plan=self._plan, stop=self._obey_command)
             self._parts = parts
             executor.start(parts.scheduler.deliver)
-            executor.limit(self._config.engine.bandwidth)
+            await parts.limits.apply()
+            self.ready.set()
             await self._work(context, parts)
+            await context.enter(None)
         finally:
             executor.close()
             context.close()
@@ -143,6 +169,7 @@ class Engine:
             await registry.set_setting(db, "lease", str(lease))
             await registry.set_setting(db, "host", socket.gethostname())
             await registry.set_setting(db, "boot", boot)
+            await registry.set_setting(db, "phase", Phase.RUNNING)
             return await registry.configure_mirrors(db, configured)
 
         ids = await journal.write(write)
@@ -182,17 +209,26 @@ class Engine:
     async def _end(self, context: Context, parts: Parts) -> None:
         """Return when there is nothing left to do, or no time left to do it."""
         drain = asyncio.create_task(context.draining.wait())
-        quiet = asyncio.create_task(parts.quiet() if self._once else asyncio.Event().wait())
+        quiet = asyncio.create_task(self._nothing_left(parts))
         try:
             await asyncio.wait([drain, quiet], return_when=asyncio.FIRST_COMPLETED)
             if quiet.done():
                 quiet.result()
                 return
             log.info("stopping: no new work, filesets under way are finished; stop again to end at once")
+            await context.enter(Phase.DRAINING)
             await self._drain(context, parts)
         finally:
             drain.cancel()
             quiet.cancel()
+
+    async def _nothing_left(self, parts: Parts) -> None:
+        if self._once:
+            await parts.quiet()
+        elif self._starter is not None:
+            await deserted(self._config.engine.state, parts.at_rest)
+        else:
+            await asyncio.Event().wait()
 
     async def _drain(self, context: Context, parts: Parts) -> None:
         limit = asyncio.get_running_loop().time() + self._config.engine.drain_timeout

@@ -7,16 +7,37 @@ import json
 import os
 import socket
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import LeaseHeld, StateError
 
+READINGS = 10
+READ_AGAIN_SECONDS = 0.01
+"""Whoever has just taken the lease writes the next moment who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a lease; None for what it has not told."""
+
+    pid: int | None = None
+    host: str | None = None
+    since: float | None = None
+    """Unix time."""
+    starter: int | None = None
+    """The pid of the dashboard for which it runs; None: a service, or a run that ends by itself."""
+
+    def __str__(self) -> str:
+        return "unknown holder" if self.pid is None else f"pid {self.pid} on {self.host}"
+
 
 class Lease:
-    """Holds ``STATE.lock`` for the life of the process; pid and host are written in it for people to read."""
+    """Holds ``STATE.lock`` for the life of the process; who holds it is written in it for others to read."""
 
-    def __init__(self, state: Path):
-        self.path = state.with_name(state.name + ".lock")
+    def __init__(self, state: Path, starter: int | None = None):
+        self.path = _path(state)
+        self._starter = starter
         self._descriptor = -1
 
     def take(self) -> None:
@@ -30,9 +51,9 @@ class Lease:
             raise LeaseHeld(
                 f"{self.path}: another engine is running ({holder(self.path) or 'unknown holder'})"
             ) from None
-        text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())})
+        found = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time()), "starter": self._starter}
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        os.pwrite(descriptor, json.dumps(found).encode(), 0)
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -41,6 +62,10 @@ class Lease:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _path(state: Path) -> Path:
+    return state.with_name(state.name + ".lock")
 
 
 def _lock(descriptor: int) -> bool:
@@ -57,9 +82,8 @@ def _lock(descriptor: int) -> bool:
 
 def held(state: Path) -> bool:
     """Tell whether an engine holds the lease of `state`."""
-    path = state.with_name(state.name + ".lock")
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = os.open(_path(state), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -71,10 +95,30 @@ def held(state: Path) -> bool:
     return False
 
 
+def find(state: Path) -> Holder | None:
+    """Return who holds the lease of `state`; None if nobody does. It may block for READINGS * READ_AGAIN_SECONDS."""
+    for _ in range(READINGS):
+        if not held(state):
+            return None
+        found = _read(_path(state))
+        if found is not None:
+            return found
+        time.sleep(READ_AGAIN_SECONDS)
+    return Holder()
+
+
 def holder(path: Path) -> str | None:
     """Return who wrote the lock file at `path`, in words; None if it can't be told."""
+    found = _read(path)
+    return None if found is None else str(found)
+
+
+def _read(path: Path) -> Holder | None:
     try:
         found = json.loads(path.read_text())
-        return f"pid {int(found['pid'])} on {found['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
+        starter = found.get("starter")
+        return Holder(
+            int(found["pid"]), str(found["host"]), float(found["since"]), None if starter is None else int(starter)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

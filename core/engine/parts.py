@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from core.engine.admission import Admission
+from core.engine.choosing import Choosing
 from core.engine.context import Context
-from core.engine.control import Control
+from core.engine.control import Answers, Control
+from core.engine.gauges import Gauges
 from core.engine.indexer import Indexer
+from core.engine.limits import Limits
+from core.engine.ordering import Ordering
 from core.engine.poller import Poller
 from core.engine.publisher import Publisher
 from core.engine.recovery import clamp_waits, let_go
 from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
-from core.errors import DiskError, FailureKind
+from core.errors import FailureKind
 from core.executors.base import Executor
 from core.model import CommandKind
 from core.store import filesets, queries
+from core.store.commands import Command
 from core.transfer.hosts import Hosts
 
 TICK_SECONDS = 0.2
 DUE_SECONDS = 1.0
 AHEAD = 96
+FAR_SECONDS = 3600.0
+"""An engine that nobody watches does not stay for a try that is further away; the next one sees to it."""
 DISK_AGAIN_SECONDS = 10.0
 DENIED_AGAIN_SECONDS = 900.0
 CLOCK_JUMP_SECONDS = 30.0
@@ -49,12 +55,16 @@ class Part(Protocol):
 
 
 class Parts:
-    """The parts of one engine, wired; with `plan` only those that find out what there is to do are started."""
+    """The parts of one engine, wired; with `plan` only those that find out what there is to do are started.
 
-    def __init__(self, context: Context, executor: Executor, *, plan: bool):
+    `stop` ends the engine as an operator wishes: at once (True), or when what is under way is finished.
+    """
+
+    def __init__(self, context: Context, executor: Executor, *, plan: bool, stop: Callable[[bool], None]):
         engine = context.config.engine
         self._plan = plan
         self._context = context
+        self._stop = stop
         ahead = queued_ahead(context)
         hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead)
         self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
@@ -64,8 +74,23 @@ class Parts:
         context.publishing = self.publisher.holds
         queued = self.admission.queued
         self.indexers = [Indexer(context, mirror, hosts, queued) for mirror in context.mirrors.values()]
-        self.control = Control(context, self.scheduler, self.admission, self._commanded)
         self.pollers = [Poller(context, mirror, self._discovered) for mirror in context.mirrors.values()]
+        self.limits = Limits(context, self.scheduler, executor)
+        self.control = Control(context, self.admission, self._answers(), self._commanded)
+        self.gauges = Gauges(context)
+
+    def _answers(self) -> Answers:
+        ordering = Ordering(self._context, self.scheduler, self.admission)
+        choosing = Choosing(self._context, self.admission, self.pollers)
+        return {
+            CommandKind.PRIORITY: ordering.prioritise,
+            CommandKind.NOW: ordering.put_first,
+            CommandKind.MOVE: ordering.move,
+            CommandKind.POLL: choosing.poll,
+            CommandKind.MIRROR: choosing.choose,
+            CommandKind.IGNORE: choosing.choose,
+            CommandKind.LIMIT: self.limits.change,
+        }
 
     async def recorded(self) -> None:
         """Write what is known about files to the state."""
@@ -73,21 +98,20 @@ class Parts:
 
     async def _discovered(self, void: Sequence[int]) -> None:
         await self.admission.drop(void)
-        for fileset in void:
-            for mirror in self._context.mirrors.values():
-                with contextlib.suppress(DiskError):  # what can't be dropped now is dropped at the next start
-                    await self._context.in_thread(mirror.destination.drop, fileset)
+        await self.admission.drop_staging(void)
         self._read_indexes()
 
     def _read_indexes(self) -> None:
         for indexer in self.indexers:
             indexer.wake.set()
 
-    def _commanded(self, kind: CommandKind | None) -> None:
+    def _commanded(self, command: Command, done: bool) -> None:
         self._read_indexes()
-        if kind in (CommandKind.RETRY, CommandKind.RESUME):
+        if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
             for poller in self.pollers:
-                poller.wake.set()
+                poller.look()
+        if command.kind is CommandKind.STOP and done:
+            self._stop(command.target.value == "now")
 
     def totals(self) -> Totals:
         """Return what has been moved, and, as of a moment ago, what is left."""
@@ -97,7 +121,7 @@ class Parts:
         """Start everything that runs side by side."""
         running: list[Part] = [*self.indexers, *self.pollers]
         if not self._plan:
-            running += [self.admission, self.publisher, self.control, self.scheduler.recorder]
+            running += [self.admission, self.publisher, self.control, self.scheduler.recorder, self.gauges]
         self._read_indexes()
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in running]
         return [*tasks, asyncio.create_task(self._tick(), name="ticks")]
@@ -152,17 +176,27 @@ class Parts:
         """Return when nothing is under way and nothing is due soon."""
         while True:
             await asyncio.sleep(TICK_SECONDS / 4)
-            if self._moving():
-                continue
-            await self.recorded()
-            now = self._context.now()
-            if self._plan:
+            if await self._idle(SOON_SECONDS):
                 return
-            soon = await filesets.next_due(
-                self._context.db, self._context.at_work, now - 2 * DUE_SECONDS, now + SOON_SECONDS
-            )
-            if not soon and not self._moving():
-                return
+
+    async def at_rest(self) -> bool:
+        """Tell whether only polls, and tries far in the future, are left for an engine to do.
+
+        A mirror with work left that is stopped for a reason which may pass (a full disk) is not at rest.
+        """
+        stopped = any(mirror.stop is not None and not mirror.paused for mirror in self._context.mirrors.values())
+        return await self._idle(FAR_SECONDS) and not (stopped and any(await queries.left(self._context.db)))
+
+    async def _idle(self, within: float) -> bool:
+        """Tell whether nothing is under way, and nothing is due within so many seconds."""
+        if self._moving():
+            return False
+        await self.recorded()
+        if self._plan:
+            return True
+        now = self._context.now()
+        soon = await filesets.next_due(self._context.db, self._context.at_work, now - 2 * DUE_SECONDS, now + within)
+        return not soon and not self._moving()
 
     def _moving(self) -> bool:
         return (

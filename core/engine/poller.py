@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-from core.config import matches
 from core.engine.context import Context, MirrorRun
 from core.engine.scheduler import SOON_SECONDS
 from core.errors import Answer, FailureKind, SourceError
@@ -33,54 +32,77 @@ class Poller:
 
     def __init__(self, context: Context, mirror: MirrorRun, discovered: Callable[[Sequence[int]], Awaitable[None]]):
         self._context = context
-        self._mirror = mirror
+        self.mirror = mirror
         self._discovered = discovered
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self.wake = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._whole = True
+        self._asked: set[int] = set()
+        self._due = 0.0
         self.busy = True
         self.failures = 0
 
+    @property
+    def ended(self) -> bool:
+        """True if nothing will be listed any more."""
+        return self._context.once and not self.busy
+
+    def look(self, products: Collection[int] | None = None) -> None:
+        """Poll at once: the whole source, or only these products of it."""
+        self._whole = self._whole or products is None
+        self._asked.update(products or ())
+        self._wake.set()
+
     async def run(self) -> None:
-        """Poll for ever, by interval or when `wake` is set; with ``--once``, poll once and end."""
+        """Poll for ever, by interval or when asked to `look`; with ``--once``, poll once and end."""
         while not self._context.draining.is_set():
             self.busy = True
-            self.wake.clear()
+            self._wake.clear()
+            whole, self._whole = self._whole, False
+            asked, self._asked = self._asked, set()
             try:
-                if self._mirror.working:
-                    await self.poll()
+                if self.mirror.working:
+                    await (self.poll() if whole else self._list_products(asked))
             finally:
                 self.busy = False
             if self._context.once:
                 return
+            if whole:
+                self._due = asyncio.get_running_loop().time() + self._interval()
             await self._pause()
 
-    async def _pause(self) -> None:
-        """Wait for the next poll: by interval, sooner after a failure, never in step with other mirrors."""
-        interval = self._mirror.config.poll_interval
+    def _interval(self) -> float:
+        """Return the seconds to the next poll: fewer after a failure, never in step with other mirrors."""
+        interval = self.mirror.config.poll_interval
         if self.failures:
             interval = min(interval, 30.0 * 2 ** min(self.failures, 6))
+        return interval * random.uniform(0.95, 1.05)  # noqa: S311
+
+    async def _pause(self) -> None:
+        """Wait for the next poll."""
         try:
-            async with asyncio.timeout(interval * random.uniform(0.95, 1.05)):  # noqa: S311
-                await self.wake.wait()
+            async with asyncio.timeout_at(self._due):
+                await self._wake.wait()
         except TimeoutError:
-            return
+            self._whole = True
 
     async def poll(self) -> None:
         """List the source, then each product that is mirrored."""
         self.failures = 0 if await self._root() else self.failures + 1
         await self._context.refresh()
-        if not self._mirror.working:
-            return
-        products = await registry.selected_products(self._context.db, self._mirror.id)
-        await asyncio.gather(*(self._product(one) for one in products if self._context.chosen(one.name)))
+        if self.mirror.working:
+            await self._list_products(None)
+
+    async def _list_products(self, asked: Collection[int] | None) -> None:
+        """List these products, or all that are mirrored."""
+        products = await registry.selected_products(self._context.db, self.mirror.id)
+        chosen = [one for one in products if self._context.chosen(one.name) and (asked is None or one.id in asked)]
+        await asyncio.gather(*(self._product(one) for one in chosen))
 
     async def _root(self) -> bool:
         """Read the root index; products that are named in the configuration can be mirrored without it."""
-        mirror, config = self._mirror, self._mirror.config
-        named = [name for name in config.products if not set(name) & set("*?[")]
-
-        def selected(name: str) -> bool:
-            return matches(name, config.products)
+        mirror, config = self.mirror, self.mirror.config
+        chosen = config.choice
 
         now = self._context.now()
         kind: FailureKind | None = None
@@ -89,13 +111,15 @@ class Poller:
             with await self._tried(mirror.source.products) as listing:
                 await self._context.journal.write(lambda db: registry.forget_root_rejections(db, mirror.id))
                 for batch in listing.batches():
-                    await self._list(batch, selected, now)
+                    await self._list(batch, chosen.selects, now)
         except SourceError as error:
             kind, detail = error.kind, error.detail
             await self._refused(error, None)
-        choice = f"{config.filesets} but not {config.exclude_filesets}"
+        filesets = f"{config.filesets} but not {config.exclude_filesets}"
         await self._context.journal.write(
-            lambda db: registry.choose_products(db, mirror.id, named, config.hidden_products, selected, choice)
+            lambda db: registry.choose_products(
+                db, mirror.id, chosen.named, config.hidden_products, chosen.selects, filesets
+            )
         )
         await self._context.journal.write(lambda db: registry.mirror_polled(db, mirror.id, now, kind, detail))
         return kind is None
@@ -103,17 +127,17 @@ class Poller:
     async def _list(
         self, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
     ) -> None:
-        await self._context.journal.write(lambda db: registry.list_products(db, self._mirror.id, batch, selected, now))
+        await self._context.journal.write(lambda db: registry.list_products(db, self.mirror.id, batch, selected, now))
 
     async def _product(self, product: ProductRow) -> None:
         async with self._slots:
-            if not self._mirror.working or self._context.draining.is_set():
+            if not self.mirror.working or self._context.draining.is_set():
                 return
             now = self._context.now()
-            due = product.full_list_due or now - (product.reconciled_at or 0) >= self._mirror.config.reconcile_interval
+            due = product.full_list_due or now - (product.reconciled_at or 0) >= self.mirror.config.reconcile_interval
             cursors = [] if due else await registry.known_cursors(self._context.db, product, CURSORS)
             try:
-                with await self._tried(lambda: self._mirror.source.filesets(product.name, cursors)) as listing:
+                with await self._tried(lambda: self.mirror.source.filesets(product.name, cursors)) as listing:
                     merged = await self._merge(product, listing)
             except SourceError as error:
                 await self._refused(error, product)
@@ -122,7 +146,7 @@ class Poller:
         await self._discovered(merged.stopped)
 
     async def _merge(self, product: ProductRow, listing: Listing[ListedFileset]) -> Merged:
-        journal, mirror = self._context.journal, self._mirror
+        journal, mirror = self._context.journal, self.mirror
         await journal.write(lambda db: listings.begin(db, product.id))
         position = 0
         for batch in listing.batches():
@@ -138,10 +162,10 @@ class Poller:
         told += [f"{merged.withdrawn} withdrawn upstream, local bytes stay"] if merged.withdrawn else []
         if merged.empty:
             text = "upstream lists nothing any more; nothing was deleted here. Ask the source, or pause the product"
-            await self._context.tell("error", text, mirror=self._mirror.config.name, product=product.name)
+            await self._context.tell("error", text, mirror=self.mirror.config.name, product=product.name)
         elif told:
             await self._context.tell(
-                "info", "filesets: " + ", ".join(told), mirror=self._mirror.config.name, product=product.name
+                "info", "filesets: " + ", ".join(told), mirror=self.mirror.config.name, product=product.name
             )
 
     async def _refused(self, error: SourceError, product: ProductRow | None) -> None:
@@ -152,9 +176,9 @@ class Poller:
                 lambda db: registry.product_failed(db, number, now, error.kind, error.detail)
             )
         name = product.name if product else None
-        await self._context.tell("error", f"not listed: {error.detail}", mirror=self._mirror.config.name, product=name)
+        await self._context.tell("error", f"not listed: {error.detail}", mirror=self.mirror.config.name, product=name)
         if error.kind in (FailureKind.DENIED, FailureKind.TLS):
-            await self._context.stop_mirror(self._mirror, error.kind, error.detail)
+            await self._context.stop_mirror(self.mirror, error.kind, error.detail)
 
     async def _tried(self, read: Callable[[], Awaitable[T]]) -> T:
         """Read a catalogue, with the first few tries of the retry policy."""

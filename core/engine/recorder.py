@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.engine.context import Context
-from core.store import files
+from core.store import files, meters
 from core.store.database import Database
 from core.store.files import Failed, Live
+from core.store.records import FileRow
 
 FLUSH_SECONDS = 0.1
 LIVE_SECONDS = 0.25
@@ -22,6 +23,7 @@ class _Batch:
     recovered: list[tuple[int, int]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     interrupted: list[tuple[int, int, str | None]] = field(default_factory=list)
+    moved: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.staged or self.recovered or self.failed or self.interrupted)
@@ -37,11 +39,14 @@ class Recorder:
         self._batch = _Batch()
         self._writing = asyncio.Lock()
 
-    def staged(self, file: int, attempts: int) -> None:
-        """Note a file that is complete and verified, after so many failed attempts."""
-        self._batch.staged.append(file)
-        if attempts:
-            self._batch.recovered.append((file, attempts + 1))
+    def staged(self, product: int, file: FileRow) -> None:
+        """Note a file of a product that is complete and verified."""
+        batch = self._batch
+        batch.staged.append(file.id)
+        files, size = batch.moved.get(product, (0, 0))
+        batch.moved[product] = (files + 1, size + file.size)
+        if file.attempts:
+            batch.recovered.append((file.id, file.attempts + 1))
 
     def failed(self, failure: Failed) -> None:
         """Note a failed try."""
@@ -73,6 +78,7 @@ class Recorder:
                 await files.interrupted(db, batch.interrupted)
             if batch.staged:
                 await files.staged(db, batch.staged)
+                await meters.fetched(db, batch.moved, now)
             if batch.recovered:
                 await files.recovered(db, batch.recovered, now)
             if show:

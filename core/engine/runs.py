@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from core.destinations.base import Place
@@ -34,9 +34,9 @@ class Run:
     dropped: bool = False
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Best first: by priority, then by age."""
-        return -self.row.priority - self.mirror.config.priority, self.row.id
+    def order(self) -> tuple[int, float, int]:
+        """Best first: by priority, then by place in the queue."""
+        return -self.row.priority - self.mirror.config.priority, self.row.place, self.row.id
 
     @property
     def complete(self) -> bool:
@@ -61,8 +61,14 @@ class Lanes:
         product = run.row.product_id
         if product not in self._lanes:
             self._lanes[product] = []
-            self._turns.append(product)
+            if product not in self._turns:
+                self._turns.append(product)
         bisect.insort(self._lanes[product], run, key=lambda one: one.order)
+
+    def sort(self, products: Iterable[int]) -> None:
+        """Follow a change of the order of runs."""
+        for product in products:
+            self._lanes[product].sort(key=lambda one: one.order)
 
     def remove(self, run: Run) -> None:
         """Let a run go."""

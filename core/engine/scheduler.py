@@ -7,7 +7,7 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from core.engine.context import Context
@@ -18,7 +18,7 @@ from core.errors import POLICIES, Answer, FailureKind
 from core.executors.base import Executor, Work
 from core.model import FileState
 from core.store.files import Failed, Live
-from core.store.records import FileRow
+from core.store.records import FileRow, FilesetRow
 from core.transfer.base import PLAIN_SIZE, Outcome
 from core.transfer.hosts import Hosts
 from core.transfer.retry import next_step
@@ -59,7 +59,7 @@ class Scheduler:
     def __init__(self, context: Context, executor: Executor, hosts: Hosts, ahead: int, complete: Callable[[Run], None]):
         self._context = context
         self._slots = context.config.engine.transfers
-        self._ahead = ahead
+        self._ahead = self._ahead_unlimited = ahead
         self._executor = executor
         self._hosts = hosts
         self._complete = complete
@@ -176,7 +176,7 @@ class Scheduler:
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
-            self.recorder.staged(file.id, file.attempts)
+            self.recorder.staged(run.row.product_id, file)
             run.done.add(file.id)
             self.totals.files += 1
         else:
@@ -212,7 +212,7 @@ class Scheduler:
             next_try=step.at,
             kept=outcome.kept,
             validator=outcome.validator,
-            seen_size=outcome.size if outcome.size is not None else file.seen_size,
+            seen_size=outcome.size if outcome.digest else file.seen_size,
             seen_digest=outcome.digest or file.seen_digest,
         )
         self.recorder.failed(
@@ -270,6 +270,27 @@ class Scheduler:
         if gone:
             await asyncio.gather(*gone)
         await self.recorder.flush()
+
+    def limit(self, transfers: int) -> None:
+        """Start no more transfers than this at once; those under way go on."""
+        self._slots = transfers
+        self._ahead = self._ahead_unlimited if transfers >= self._context.config.engine.transfers else 0
+        self.fill()
+
+    def reorder(self, rows: Iterable[FilesetRow]) -> None:
+        """Give runs the priority and place that their filesets have now."""
+        touched = [row for row in rows if row.id in self.runs]
+        for row in touched:
+            self.runs[row.id].row = row
+        self._lanes.sort({row.product_id for row in touched})
+
+    def hasten(self, filesets: Collection[int]) -> None:
+        """Try at once what of these filesets waits for its next try."""
+        self._waiting = [
+            (0.0 if run.row.id in filesets else at, number, run, file) for at, number, run, file in self._waiting
+        ]
+        heapq.heapify(self._waiting)
+        self.tick()
 
     def live(self) -> list[Live]:
         """Return the picture of the transfers under way; rates are since the last picture."""

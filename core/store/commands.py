@@ -17,13 +17,15 @@ from core.store.database import Database
 class Target:
     """What a command is about; empty fields mean: not restricted.
 
-    `filesets` are names, each optionally preceded by ``product/`` or ``mirror/product/``; `product` is a glob.
+    `filesets` are names, each optionally preceded by ``product/`` or ``mirror/product/``; `product` is a glob, but for
+    the commands that begin and end the mirroring of one product. `value` is what else a kind of command has to know.
     """
 
     filesets: tuple[str, ...] = ()
     mirror: str | None = None
     product: str | None = None
     kind: str | None = None
+    value: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,10 @@ class Command:
 
     id: int
     kind: CommandKind | None
-    """None: written by a newer version that knows more commands."""
+    """None: written by a newer version, which knows more commands, or more ways to name what they are about."""
     target: Target
     who: str
+    at: float
     state: str
     result: str | None
 
@@ -76,8 +79,8 @@ def operator() -> str:
 
 
 def _command(row: Any) -> Command:
-    known = row["kind"] in set(CommandKind)
-    fields = json.loads(row["target"]) if known else {"filesets": ()}
-    target = Target(**{**fields, "filesets": tuple(fields["filesets"])})
+    fields = json.loads(row["target"])
+    known = row["kind"] in set(CommandKind) and fields.keys() <= set(Target.__slots__)
+    target = Target(**{**fields, "filesets": tuple(fields["filesets"])}) if known else Target()
     kind = CommandKind(row["kind"]) if known else None
-    return Command(row["id"], kind, target, row["who"], row["state"], row["result"])
+    return Command(row["id"], kind, target, row["who"], row["at"], row["state"], row["result"])

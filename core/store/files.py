@@ -106,11 +106,15 @@ async def recovered(db: Database, files: Sequence[tuple[int, int]], now: float) 
 
 
 async def failed(db: Database, failures: Sequence[Failed], now: float) -> None:
-    """Record tries that failed, with their evidence, and what is to happen next."""
+    """Record tries that failed, with their evidence, and what is to happen next.
+
+    Size and digest that were seen always belong together: those of the last try that saw the whole content.
+    """
     await db.run_many(
-        """UPDATE files SET state = ?, attempts = ?, tries = ?, failure_kind = ?, failure = ?, next_try = ?, kept = ?,
-                            validator = ?, seen_size = ifnull(?, seen_size), seen_digest = ifnull(?, seen_digest)
-           WHERE id = ?""",
+        """UPDATE files SET state = ?1, attempts = ?2, tries = ?3, failure_kind = ?4, failure = ?5, next_try = ?6,
+                            kept = ?7, validator = ?8, seen_digest = ifnull(?10, seen_digest),
+                            seen_size = iif(?10 IS NULL AND seen_digest IS NOT NULL, seen_size, ifnull(?9, seen_size))
+           WHERE id = ?11""",
         [
             (f.state, f.attempts, f.tries, f.kind, f.detail, f.next_try, f.kept, f.validator, f.size, f.digest, f.id)
             for f in failures

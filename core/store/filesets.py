@@ -18,6 +18,14 @@ async def get(db: Database, fileset: int) -> FilesetRow | None:
     return fileset_row(row) if row else None
 
 
+async def some(db: Database, found: Iterable[int]) -> list[FilesetRow]:
+    """Return these filesets."""
+    rows = await db.rows(
+        f"SELECT {FILESET_COLUMNS} FROM filesets WHERE id IN (SELECT value FROM json_each(?))", (table(found),)
+    )
+    return [fileset_row(row) for row in rows]
+
+
 async def to_index(db: Database, product: int, now: float, limit: int) -> list[FilesetRow]:
     """Return filesets whose index is to be read now: newly discovered ones, and those to be read again."""
     rows = await db.rows(

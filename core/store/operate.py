@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from core.model import CommandKind
 from core.store import filesets
+from core.store.bulk import fields, table
 from core.store.commands import Target
 from core.store.database import Database
 from core.store.ids import file_range
+from core.store.queue import QUEUE_STATES
 
 _OPEN = "'discovered', 'queued', 'transferring', 'staged', 'damaged'"
 
@@ -18,27 +22,71 @@ FITTING = {
     CommandKind.RELEASE: "filesets.state = 'held'",
     CommandKind.CANCEL: f"filesets.state IN ({_OPEN}, 'held')",
     CommandKind.REQUEUE: "filesets.state = 'cancelled'",
+    CommandKind.RETRY: "(filesets.trouble <> '' OR filesets.rejected > 0) AND filesets.state <> 'superseded'",
+    CommandKind.PRIORITY: f"filesets.state IN ({_OPEN}, 'held')",
+    CommandKind.NOW: f"filesets.state IN ({_OPEN})",
+    CommandKind.MOVE: f"filesets.state IN ({', '.join(map(repr, QUEUE_STATES))})",
+    CommandKind.ACCEPT: f"filesets.trouble = 'quarantined' AND filesets.state IN ({_OPEN})",
 }
 """Which filesets a command applies to."""
 
+REFUSALS = {
+    CommandKind.MOVE: "only what waits in the queue can be moved",
+    CommandKind.ACCEPT: "nothing of it is in quarantine",
+}
+"""Why a command doesn't apply to a fileset, where "nothing to do for this command" would tell too little."""
+
 
 class NothingMatches(Exception):
-    """A command names something that is not there."""
+    """A command names something that is not there, or for which there is nothing to do."""
 
 
-async def matching(db: Database, target: Target, condition: str) -> list[int]:
-    """Return the current filesets that `target` names and that satisfy `condition` (SQL of our own)."""
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The filesets that a command is carried out on; `left_out` tells of those it doesn't apply to, and why."""
+
+    ids: list[int]
+    left_out: tuple[str, ...] = ()
+
+
+async def matching(db: Database, target: Target, kind: CommandKind) -> Matching:
+    """Return the current filesets that `target` names and to which a command of this kind applies.
+
+    Raises NothingMatches for a name that is unknown or ambiguous, and if there is nothing to do for any that is named.
+    """
     products = await _products(db, target)
     if not target.filesets:
         found: list[int] = []
         for product in products:
-            rows = await db.rows(f"SELECT id FROM filesets WHERE product_id = ? AND {condition}", (product,))
+            rows = await db.rows(f"SELECT id FROM filesets WHERE product_id = ? AND {FITTING[kind]}", (product,))
             found += [row["id"] for row in rows]
-        return found
-    return [await _named(db, name, set(products), condition) for name in dict.fromkeys(target.filesets)]
+        return Matching(found)
+    named = await _named(db, list(dict.fromkeys(target.filesets)), set(products), FITTING[kind])
+    why = REFUSALS.get(kind, "nothing to do for this command")
+    left_out = tuple(f"fileset {name!r} is {row['state']}: {why}" for name, row in named.items() if not row["fits"])
+    ids = [row["id"] for row in named.values() if row["fits"]]
+    if not ids:
+        raise NothingMatches(left_out[0] if len(left_out) == 1 else f"{left_out[0]}, nor for {len(left_out) - 1} more")
+    return Matching(ids, left_out)
 
 
-async def _named(db: Database, name: str, products: set[int], condition: str) -> int:
+async def _named(db: Database, names: list[str], products: set[int], condition: str) -> dict[str, Any]:
+    """Return the rows of filesets by name: whole names are looked up together, for there may be thousands."""
+    whole = [(name, *name.split("/", 2)) for name in names if name.count("/") >= 2]
+    rows = await db.rows(
+        f"""WITH wanted (name, mirror, product, fileset) AS (SELECT {fields(4)} FROM json_each(?))
+            SELECT wanted.name AS wanted, filesets.id, product_id, state, ({condition}) AS fits
+            FROM wanted JOIN mirrors m ON m.name = wanted.mirror
+                 JOIN products p ON p.mirror_id = m.id AND p.name = wanted.product
+                 JOIN filesets ON product_id = p.id AND filesets.name = wanted.fileset AND state <> 'superseded'""",
+        (table(whole),),
+    )
+    found = {row["wanted"]: row for row in rows if row["product_id"] in products}
+    missing = {name: await _one_named(db, name, products, condition) for name in names if name not in found}
+    return {name: found.get(name) or missing[name] for name in names}
+
+
+async def _one_named(db: Database, name: str, products: set[int], condition: str) -> Any:
     mirror, product, fileset = [None, None, *name.split("/", 2)][-3:]
     rows = await db.rows(
         f"""SELECT filesets.id, product_id, state, ({condition}) AS fits,
@@ -53,9 +101,7 @@ async def _named(db: Database, name: str, products: set[int], condition: str) ->
         raise NothingMatches(f"no fileset {name!r} is known")
     if len(rows) > 1:
         raise NothingMatches(f"{name!r} is ambiguous: say one of " + ", ".join(row["whole"] for row in rows))
-    if not rows[0]["fits"]:
-        raise NothingMatches(f"fileset {name!r} is {rows[0]['state']}: nothing to do for this command")
-    return int(rows[0]["id"])
+    return rows[0]
 
 
 async def _products(db: Database, target: Target) -> list[int]:
@@ -71,12 +117,12 @@ async def _products(db: Database, target: Target) -> list[int]:
     return found
 
 
-async def to_retry(db: Database, target: Target) -> list[int]:
+async def to_retry(db: Database, target: Target) -> Matching:
     """Return the filesets that a retry touches: those in trouble, and those with refused rows."""
-    found = await matching(db, target, "(trouble <> '' OR rejected > 0) AND state <> 'superseded'")
+    found = await matching(db, target, CommandKind.RETRY)
     if target.kind is None:
         return found
-    return [one for one in found if await _has_kind(db, one, target.kind)]
+    return Matching([one for one in found.ids if await _has_kind(db, one, target.kind)], found.left_out)
 
 
 async def _has_kind(db: Database, fileset: int, kind: str) -> bool:
@@ -179,3 +225,72 @@ async def pause(db: Database, target: Target, reason: str | None) -> int:
     if not touched:
         raise NothingMatches(f"no mirror {target.mirror!r} is configured")
     return touched
+
+
+_EVIDENT = """state = 'quarantined' AND failure_kind = 'integrity'
+              AND seen_size IS NOT NULL AND seen_digest IS NOT NULL"""
+
+
+async def accept(db: Database, found: Sequence[int], who: str, now: float) -> tuple[int, int]:
+    """Take what was seen of files in quarantine for what is wanted: they are fetched again, and proven by that.
+
+    Only files of which the whole wrong content was seen can be accepted. Returns how many were, and how many were not.
+    """
+    accepted = left = 0
+    for fileset in found:
+        span = file_range(fileset)
+        await db.run(
+            f"""INSERT INTO attempts (fileset_id, file_id, at, number, detail, size, digest)
+                SELECT ?, id, ?, attempts + 1,
+                       'accepted by ' || ? || ': ' || seen_size || ' bytes, MD5 ' || seen_digest || ', instead of '
+                           || size || ' bytes, ' || ifnull('MD5 ' || digest, 'no MD5') || ' as listed',
+                       seen_size, seen_digest
+                FROM files WHERE id BETWEEN ? AND ? AND {_EVIDENT}""",
+            (fileset, now, who, *span),
+        )
+        accepted += await db.run(
+            f"""UPDATE files SET size = seen_size, digest = seen_digest, accepted = ?, state = 'pending', attempts = 0,
+                                 tries = 0, next_try = NULL, kept = 0, validator = NULL, seen_size = NULL,
+                                 seen_digest = NULL, failure_kind = NULL, failure = NULL
+                WHERE id BETWEEN ? AND ? AND {_EVIDENT}""",
+            (who, *span),
+        )
+        left += await db.value("SELECT count(*) FROM files WHERE id BETWEEN ? AND ? AND state = 'quarantined'", span)
+        await db.run(
+            """UPDATE filesets SET bytes = (SELECT ifnull(sum(size), 0) FROM files WHERE id BETWEEN ? AND ?)
+               WHERE id = ?""",
+            (*span, fileset),
+        )
+    await filesets.judge(db, found)
+    return accepted, left
+
+
+async def one_product(db: Database, target: Target) -> tuple[int, int]:
+    """Return the ids of the product that `target` names exactly, and of its mirror."""
+    rows = await db.rows(
+        """SELECT p.id, p.mirror_id, m.name FROM products p JOIN mirrors m ON m.id = p.mirror_id AND m.configured
+           WHERE p.name = ? AND ifnull(?, m.name) = m.name""",
+        (target.product, target.mirror),
+    )
+    if not rows:
+        raise NothingMatches(
+            f"no product {target.product or ''!r} of mirror {target.mirror or '*'!r} is known; "
+            "if the source hides it, name it in hidden_products"
+        )
+    if len(rows) > 1:
+        raise NothingMatches(
+            f"{target.product!r} is ambiguous: say of which mirror, " + " or ".join(r["name"] for r in rows)
+        )
+    return rows[0]["id"], rows[0]["mirror_id"]
+
+
+async def wish(db: Database, product: int, mirrored: bool, configured: bool) -> None:
+    """Begin or end the mirroring of a product; a wish for what is configured anyway needs no remembering."""
+    wished = None if mirrored == configured else "mirror" if mirrored else "ignore"
+    await db.run("UPDATE products SET wish = ?, selected = ? WHERE id = ?", (wished, mirrored, product))
+
+
+async def wishes(db: Database, mirror: int) -> dict[str, bool]:
+    """Return the products of a mirror that are mirrored (or not: False) because an operator wishes it."""
+    rows = await db.rows("SELECT name, wish FROM products WHERE mirror_id = ? AND wish IS NOT NULL", (mirror,))
+    return {row["name"]: row["wish"] == "mirror" for row in rows}

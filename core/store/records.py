@@ -36,6 +36,7 @@ class FilesetRow:
     state: FilesetState
     trouble: Trouble
     priority: int
+    place: float
     files: int
     bytes: int
     attempts: int
@@ -51,7 +52,7 @@ class FilesetRow:
 
 
 FILESET_COLUMNS = (
-    "id, product_id, name, revision, registered, state, trouble, priority, files, bytes, attempts, tries, "
+    "id, product_id, name, revision, registered, state, trouble, priority, place, files, bytes, attempts, tries, "
     "failure_kind, index_sha256, inode"
 )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from core.errors import FailureKind
 from core.model import ListedFileset, ListedProduct, Rejection
+from core.store.bulk import table
 from core.store.database import Database
 from core.store.records import ProductRow, load_columns, storable
 
+_SELECTED = "CASE wish WHEN 'mirror' THEN 1 WHEN 'ignore' THEN 0 ELSE {configured} END"
+"""An operator's wish is above the configuration."""
 PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_list_due"
 
 
@@ -32,10 +35,11 @@ async def list_products(
     db: Database, mirror: int, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
 ) -> None:
     """Record products that the root of a source lists, and its refused rows."""
+    chosen = _SELECTED.format(configured="excluded.selected")
     await db.run_many(
-        """INSERT INTO products (mirror_id, name, type, description, selected) VALUES (?, ?, ?, ?, ?)
+        f"""INSERT INTO products (mirror_id, name, type, description, selected) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT (mirror_id, name) DO UPDATE SET type = excluded.type, description = excluded.description,
-               selected = excluded.selected OR hidden""",
+               selected = {chosen}""",
         [
             (mirror, row.name, storable(row.type), storable(row.description), selected(row.name))
             for row in batch
@@ -62,15 +66,19 @@ async def choose_products(
     selected: Callable[[str], bool],
     filter_: str,
 ) -> None:
-    """Apply the configured choice: products named without a glob need not be listed by the root."""
+    """Apply the configured choice: products named without a glob need not be listed by the root.
+
+    A wish that agrees with the configuration has been made permanent, and is forgotten.
+    """
     await db.run_many(
         "INSERT OR IGNORE INTO products (mirror_id, name, hidden) VALUES (?, ?, ?)",
         [(mirror, name, name in hidden) for name in [*named, *hidden]],
     )
     rows = await db.rows("SELECT id, name FROM products WHERE mirror_id = ?", (mirror,))
     await db.run_many(
-        "UPDATE products SET hidden = ?, selected = ? WHERE id = ?",
-        [(row["name"] in hidden, selected(row["name"]) or row["name"] in hidden, row["id"]) for row in rows],
+        f"""UPDATE products SET hidden = ?1, selected = {_SELECTED.format(configured="?2")},
+                                wish = nullif(wish, iif(?2, 'mirror', 'ignore')) WHERE id = ?3""",
+        [(row["name"] in hidden, selected(row["name"]), row["id"]) for row in rows],
     )
     await db.run(
         "UPDATE products SET filter = ?, full_list_due = 1 WHERE mirror_id = ? AND filter <> ?",
@@ -137,6 +145,21 @@ async def mirror_flags(db: Database, mirror: int) -> tuple[bool, bool]:
 async def product_name(db: Database, product: int) -> str:
     """Return the name of a product."""
     return str(await db.value("SELECT name FROM products WHERE id = ?", (product,)))
+
+
+async def mirrors_of(db: Database, filesets: Collection[int]) -> dict[int, int]:
+    """Return the mirror that each fileset belongs to."""
+    rows = await db.rows(
+        """SELECT f.id, p.mirror_id FROM filesets f JOIN products p ON p.id = f.product_id
+           WHERE f.id IN (SELECT value FROM json_each(?))""",
+        (table(filesets),),
+    )
+    return {row["id"]: row["mirror_id"] for row in rows}
+
+
+async def product_names(db: Database, mirror: int) -> list[str]:
+    """Return the names of all products that are known of a mirror."""
+    return [row["name"] for row in await db.rows("SELECT name FROM products WHERE mirror_id = ?", (mirror,))]
 
 
 async def let_mirror_go(db: Database, mirror: int) -> None:

@@ -1,5 +1,6 @@
 import json
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import TypeAlias
 import pytest
 
 from core.config import Config, Mirror, find_config, load_config, loading, matches
-from core.config.models import Engine
+from core.config.models import Dashboard, Engine, OnHangup
 from core.config.template import TEMPLATE, write_template
 from core.errors import ConfigError, ExitCode
 from core.model import Durability
@@ -391,7 +392,58 @@ def test_the_template_shows_every_key() -> None:
     everything = tomllib.loads(re.sub(r"^# (?=[a-z_]+ = )", "", TEMPLATE, flags=re.MULTILINE))
     assert set(everything["engine"]) == set(Engine.model_fields)
     assert set(everything["mirror"][0]) == set(Mirror.model_fields) - {"password", "bearer"}
-    assert set(everything) == {"engine", "mirror"}
+    assert set(everything["dashboard"]) == set(Dashboard.model_fields)
+    assert set(everything) == {"engine", "dashboard", "mirror"}
+
+
+def test_a_lag_limit_is_for_all_products_or_by_glob(write: Write) -> None:
+    assert load_config(write()).mirrors[0].lag_limit("md-1") is None
+    assert load_config(write(mirror='max_lag = "2h"\n')).mirrors[0].lag_limit("md-1") == 7200
+    mirror = load_config(write(mirror='max_lag = { "md-*" = "2h", "sas" = "30s", "*" = "1d" }\n')).mirrors[0]
+    assert [mirror.lag_limit(name) for name in ("md-1", "sas", "other")] == [7200, 30, 86400]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ('"soon"', 'expected a duration such as "15m" or "1h30m", got "soon"'),
+        ("0", "expected at least 1s, got 0"),
+        ('{ "md-*" = "soon" }', '"md-*": expected a duration such as "15m" or "1h30m", got "soon"'),
+        ('{ "md[" = "1h" }', 'expected a name or glob, got "md[": a bracket is not closed'),
+    ],
+)
+def test_a_wrong_lag_limit_is_one_line(write: Write, value: str, said: str) -> None:
+    assert complaint(write(mirror=f"max_lag = {value}\n")) == f'[[mirror]] "ps1": max_lag: {said}'
+
+
+def test_the_dashboard_has_a_table_of_its_own(write: Write) -> None:
+    usual = load_config(write()).dashboard
+    assert (usual.site, usual.theme, usual.read_only) == (socket.gethostname(), "", False)
+    assert (usual.on_hangup, usual.keys) == (OnHangup.DETACH, {})
+    lines = 'site = "dc-3"\ntheme = "nord"\nread_only = true\non_hangup = "drain"\n'
+    path = write(more=f'[dashboard]\n{lines}keys = {{ retry = "f5", quit = ["q", "ctrl+c"] }}\n')
+    dashboard = load_config(path).dashboard
+    assert (dashboard.site, dashboard.theme, dashboard.read_only) == ("dc-3", "nord", True)
+    assert dashboard.on_hangup is OnHangup.DRAIN
+    assert dashboard.keys == {"retry": ("f5",), "quit": ("q", "ctrl+c")}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('read_only = "yes"', 'read_only: expected true or false, got "yes"'),
+        ('on_hangup = "go"', 'on_hangup: expected "detach" or "drain" or "stop", got "go"'),
+        ("site = 3", "site: expected text in quotes, got 3"),
+        ('keys = "r"', 'keys: expected a table such as { retry = ["r", "f5"] }'),
+        ("keys = { retry = 5 }", 'keys: retry: expected a key such as "r", or a list of keys, got 5'),
+        ('keys = { retry = ["r", ""] }', 'or a list of keys, got "": it is no key'),
+        ('sight = "x"', 'sight: unknown key; did you mean "site"?'),
+    ],
+)
+def test_a_wrong_dashboard_key_is_one_line(write: Write, line: str, said: str) -> None:
+    told = complaint(write(more=f"[dashboard]\n{line}\n"))
+    assert told.startswith("[dashboard]: ")
+    assert told.endswith(said)
 
 
 def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:

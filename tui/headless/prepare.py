@@ -77,9 +77,8 @@ async def _check_source(mirror: Mirror, source: Source) -> set[ExitCode]:
     except SourceError as error:
         say(f"  ! not listed: {display(error.detail)}")
         codes.add(ExitCode.SOURCE)
-    named = [name for name in mirror.products if not set(name) & set("*?[")]
-    wanted = [name for name in listed if matches(name, mirror.products)]
-    for name in dict.fromkeys([*wanted, *named, *mirror.hidden_products]):
+    wanted = [name for name in listed if mirror.choice.selects(name)]
+    for name in dict.fromkeys([*wanted, *mirror.choice.named, *mirror.hidden_products]):
         codes |= await _check_product(mirror, source, name)
     return codes
 
@@ -89,7 +88,7 @@ def _show_product(mirror: Mirror, row: ListedProduct | Rejection, listed: list[s
         say(f"  ! root index, line {row.line}: {row.name}: {row.reason}")
         return {ExitCode.FAILURES}
     listed.append(row.name)
-    if not matches(row.name, mirror.products) and row.name not in mirror.hidden_products:
+    if not mirror.choice.selects(row.name):
         say(f"  - {display(row.name)}: available, not mirrored")
     return set()
 

@@ -14,11 +14,11 @@ from core import report
 from core.config import Config
 from core.engine.lease import held, holder
 from core.errors import ExitCode
-from core.report import Report
+from core.report import Limits, Report, Wishes
 from core.store.database import Database
 from core.store.queries import MirrorStatus, ProductStatus
 from core.text import display
-from core.units import counted, format_bytes, format_duration, format_time
+from core.units import counted, format_bytes, format_duration, format_rate, format_time
 from tui.headless import settings
 from tui.headless.output import reader_may_leave
 from tui.headless.state_errors import state_errors_told
@@ -30,8 +30,14 @@ def status(config_file: Path | None, *, as_json: bool) -> ExitCode:
     found = asyncio.run(_read(config))
     with reader_may_leave():
         if as_json:
-            engine = {"running": held(config.engine.state), "holder": _holder(config)}
-            click.echo(json.dumps({"engine": engine, "mirrors": report.mirrors_json(found)}))
+            running = held(config.engine.state)
+            told = {
+                "engine": {"running": running, "holder": _holder(config), "phase": found.phase if running else None},
+                "mirrors": report.mirrors_json(found),
+                "wishes": report.wishes_json(found, config),
+                "limits": report.limits_json(found),
+            }
+            click.echo(json.dumps(told))
         else:
             _print_status(config, found)
     return ExitCode.OK
@@ -80,8 +86,13 @@ def _holder(config: Config) -> str | None:
 
 def _print_status(config: Config, found: Report) -> None:
     click.echo(f"engine: {_holder(config) or 'not running'}")
+    if words := limit_words(found.limits):
+        click.echo(f"limits: {words}; `mirrortui limit` sets them back")
+    wishes = {one.mirror: one for one in report.wishes(found, config)}
     for mirror in found.mirrors:
         _print_mirror(mirror)
+        if mirror.name in wishes:
+            _print_wishes(wishes[mirror.name])
     if not found.mirrors:
         click.echo(f"{config.engine.state}: no state yet; `mirrortui --once` or `mirrortui run` begins to mirror")
     if found.failures:
@@ -98,12 +109,27 @@ def _print_mirror(mirror: MirrorStatus) -> None:
         click.echo(f"  ! not listed: {display(mirror.error)}")
     rows = [_row(product) for product in mirror.products if product.selected]
     _print_table(("product", "state", "lag", "published", "queued", "failed", "aside", "backlog", "polled"), rows)
-    others = [display(product.name) for product in mirror.products if not product.selected]
+    others = [display(product.name) for product in mirror.products if not (product.selected or product.wish)]
     if others:
         click.echo(f"  available, not mirrored: {', '.join(others)}")
     for product in mirror.products:
         if product.selected and (product.error or product.alarm):
             click.echo(f"  ! {display(product.name)}: {display(product.error or product.alarm)}")
+
+
+def limit_words(limits: Limits) -> str:
+    """Return what operators have limited, in words; empty if nothing."""
+    bandwidth = format_rate(limits.bandwidth) if limits.bandwidth else "unlimited"
+    words = [f"{limits.transfers} transfers"] if limits.transfers is not None else []
+    return ", ".join(words + ([f"bandwidth {bandwidth}"] if limits.bandwidth is not None else []))
+
+
+def _print_wishes(wishes: Wishes) -> None:
+    for mirrored, words in ((True, "mirrored"), (False, "not mirrored")):
+        names = [display(name) for name, wish in wishes.products.items() if wish is mirrored]
+        if names:
+            click.echo(f"  {words} by an operator's wish: {', '.join(names)}")
+    click.echo(f"  to make that permanent: {display(wishes.permanent)}")
 
 
 def state_word(product: ProductStatus) -> str:

@@ -33,12 +33,13 @@ def send(
     mirror: str | None = None,
     product: str | None = None,
     of_kind: str | None = None,
+    value: str | None = None,
 ) -> ExitCode:
     """Write a wish; print what became of it, or that the next engine will see to it."""
     config = settings.load(config_file, with_secrets=False)
     if mirror is not None:
         config.mirror(mirror)
-    target = Target(filesets=filesets, mirror=mirror, product=product, kind=of_kind)
+    target = Target(filesets=filesets, mirror=mirror, product=product, kind=of_kind, value=value)
     with state_errors_told(config.engine.state):
         answer, hints = asyncio.run(_send(config, CommandKind(kind), target))
     with reader_may_leave():
@@ -52,6 +53,8 @@ async def _send(config: Config, kind: CommandKind, target: Target) -> tuple[Comm
     state = config.engine.state
     if not state.exists():
         raise ConfigError(f"{state}: no state yet, so there is nothing to {kind}; run `mirrortui --once` first")
+    if kind is CommandKind.STOP and not held(state):
+        raise ConfigError("no engine is running, so there is nothing to stop")
     async with await Database.open_reader(state) as db:
         number = await commands.append(db, kind, target, time.time())
         answer = await _await_answer(db, number, state)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import signal
 import sqlite3
 import sys
@@ -33,6 +34,7 @@ from core.text import display
 from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings, watch
 from tui.headless.output import reader_may_leave
+from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
 from tui.trouble import told
@@ -78,11 +80,16 @@ def once(config_file: Path | None, options: Options) -> ExitCode:
     return code
 
 
-def serve(config_file: Path | None, *, verbose: bool) -> ExitCode:
-    """Run the engine until it is told to stop."""
+def serve(config_file: Path | None, *, verbose: bool, while_watched: bool = False) -> ExitCode:
+    """Run the engine until it is told to stop; with `while_watched`, at most until nobody watches and it is done.
+
+    The latter is how a dashboard starts an engine, see tui.attach.
+    """
     config = _prepare(config_file, Options(verbose=verbose))
+    engine = Engine(config, once=False, starter=os.getppid() if while_watched else None)
+    work = _run_apart(engine, config.engine.log_file) if while_watched else _run(engine)
     with state_errors_told(config.engine.state):
-        result = run_in_loop(_run(Engine(config, once=False)))
+        result = run_in_loop(work)
     return result.stopped_by or ExitCode.OK
 
 
@@ -164,6 +171,14 @@ async def _run(engine: Engine, *, show: bool = True) -> Result:
             drawing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await drawing
+
+
+async def _run_apart(engine: Engine, log_file: Path) -> Result:
+    parting = asyncio.create_task(part(engine, log_file))
+    try:
+        return await _run(engine, show=False)
+    finally:
+        parting.cancel()
 
 
 def _backlog(product: ProductStatus) -> str:

@@ -261,8 +261,8 @@ async def test_text_that_is_not_utf8_can_be_listed(db: Database) -> None:
 async def test_held_and_cancelled_filesets_stay_what_they_are(db: Database) -> None:
     product = await add_product(db)
     await poll(db, product, ABC)
-    await operate.hold(db, await operate.matching(db, Target(filesets=("a",)), operate.FITTING[CommandKind.HOLD]))
-    await operate.cancel(db, await operate.matching(db, Target(filesets=("b",)), operate.FITTING[CommandKind.HOLD]))
+    await operate.hold(db, (await operate.matching(db, Target(filesets=("a",)), CommandKind.HOLD)).ids)
+    await operate.cancel(db, (await operate.matching(db, Target(filesets=("b",)), CommandKind.HOLD)).ids)
     await poll(db, product, ABC, wanted=lambda _: False)
     assert await states(db, product) == {"a": "held", "b": "cancelled", "c": "excluded"}
 

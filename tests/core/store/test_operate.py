@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from core.errors import FailureKind
-from core.model import CommandKind, FileState, ListedFile, Rejection
+from core.model import CommandKind, FileState, ListedFile, ListedProduct, Rejection
 from core.store import files, filesets, operate, registry
 from core.store.commands import Target
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed
-from core.store.operate import FITTING, NothingMatches
+from core.store.operate import NothingMatches
 from core.store.records import FilesetRow
 from tests.core.store.seed import (
     NOW,
     add_mirror,
+    counted,
     file_states,
     fileset,
     poll,
     publish,
     read_index,
+    recounted,
     some_files,
     states,
     transferring,
 )
 
-IS_OPEN = FITTING[CommandKind.HOLD]
 SIX = ("ra", "rb", "wa", "same", "same", "same")
 
 
@@ -40,8 +43,8 @@ async def product(db: Database) -> int:
     return sky["raw"]
 
 
-async def names(db: Database, target: Target, condition: str = IS_OPEN) -> list[str]:
-    found = await operate.matching(db, target, condition)
+async def names(db: Database, target: Target) -> list[str]:
+    found = (await operate.matching(db, target, CommandKind.HOLD)).ids
     whole = "SELECT m.name || '/' || p.name || '/' || s.name FROM filesets s, products p, mirrors m"
     return [
         await db.value(f"{whole} WHERE p.id = s.product_id AND m.id = p.mirror_id AND s.id = ?", (one,))
@@ -86,7 +89,7 @@ async def test_no_names_mean_all(db: Database, product: int) -> None:
 )
 async def test_what_is_not_there_is_told(db: Database, product: int, target: Target, told: list[str]) -> None:
     with pytest.raises(NothingMatches) as refusal:
-        await operate.matching(db, target, IS_OPEN)
+        await operate.matching(db, target, CommandKind.HOLD)
     for words in told:
         assert words in str(refusal.value)
 
@@ -94,7 +97,7 @@ async def test_what_is_not_there_is_told(db: Database, product: int, target: Tar
 async def test_a_fileset_in_another_state_is_told(db: Database, product: int) -> None:
     await publish(db, "a")
     with pytest.raises(NothingMatches, match="'a' is published: nothing to do"):
-        await operate.matching(db, Target(filesets=("a",)), IS_OPEN)
+        await operate.matching(db, Target(filesets=("a",)), CommandKind.HOLD)
 
 
 async def test_hold_and_release(db: Database, product: int) -> None:
@@ -153,7 +156,7 @@ async def test_cancel_drops_everything_and_requeue_brings_it_back(db: Database, 
 
 async def test_retry_gives_what_failed_a_clean_start(db: Database, product: int) -> None:
     row = await _with_quarantined(db)
-    found = await operate.to_retry(db, Target(filesets=("a",)))
+    found = (await operate.to_retry(db, Target(filesets=("a",)))).ids
     await operate.retry(db, found, None)
     after = await fileset(db, "a")
     assert (after.state, after.trouble, after.tries, after.attempts) == ("discovered", "", 0, 0)
@@ -164,8 +167,8 @@ async def test_retry_gives_what_failed_a_clean_start(db: Database, product: int)
 
 async def test_retry_of_one_kind_leaves_the_others(db: Database, product: int) -> None:
     row = await _with_quarantined(db)
-    assert await operate.to_retry(db, Target(kind="missing")) == []
-    found = await operate.to_retry(db, Target(kind="integrity"))
+    assert (await operate.to_retry(db, Target(kind="missing"))).ids == []
+    found = (await operate.to_retry(db, Target(kind="integrity"))).ids
     assert found == [row.id]
     await operate.retry(db, found, "integrity")
     assert await file_states(db, row.id) == {"f0": "staged", "f1": "pending", "f2": "retry_wait"}
@@ -175,14 +178,14 @@ async def test_retry_of_one_kind_leaves_the_others(db: Database, product: int) -
 async def test_retry_of_an_index_that_was_set_aside(db: Database, product: int) -> None:
     await filesets.failed(db, await fileset(db, "a"), FailureKind.MISSING, "404", None, True, NOW)
     assert "a" not in {one.name for one in await filesets.to_index(db, product, NOW, 10)}
-    await operate.retry(db, await operate.to_retry(db, Target(kind="missing")), "missing")
+    await operate.retry(db, (await operate.to_retry(db, Target(kind="missing"))).ids, "missing")
     assert "a" in {one.name for one in await filesets.to_index(db, product, NOW, 10)}
 
 
 async def test_conflicting_rows_stay_aside_until_the_index_changes(db: Database, product: int) -> None:
     rows = [ListedFile("good", 5, None, "t"), ListedFile("twice", 7, None, "t")]
     row = await read_index(db, "a", rows, conflicts=["twice"])
-    await operate.retry(db, await operate.to_retry(db, Target(filesets=("a",))), None)
+    await operate.retry(db, (await operate.to_retry(db, Target(filesets=("a",)))).ids, None)
     await filesets.index_confirmed(db, row.id, NOW)
     after = await fileset(db, "a")
     assert (after.state, after.trouble) == ("queued", "quarantined")
@@ -202,7 +205,7 @@ async def test_retry_of_refused_rows_reads_indexes_again(db: Database, product: 
     done = (await fileset(db, "b")).id
     assert await filesets.intend(db, [(done, "1:2")]) == [done]
     await filesets.published(db, [done], NOW)
-    found = await operate.to_retry(db, Target(kind="rejected"))
+    found = (await operate.to_retry(db, Target(kind="rejected"))).ids
     assert set(found) == {queued.id, done}
     await operate.retry(db, found, "rejected")
     assert {one.name for one in await filesets.to_index(db, product, NOW, 10)} >= {"a", "b"}
@@ -259,7 +262,7 @@ async def test_each_command_applies_to_filesets_in_fitting_states(
     await operate.hold(db, [(await fileset(db, "held")).id])
     await operate.cancel(db, [(await fileset(db, "cancelled")).id])
     await publish(db, "done")
-    found = await operate.matching(db, Target(), FITTING[kind])
+    found = (await operate.matching(db, Target(), kind)).ids
     assert {(await fileset(db, name)).id for name in fitting} == set(found)
 
 
@@ -282,3 +285,93 @@ async def test_a_mirror_that_is_paused_or_stopped_is_told_apart(db: Database, pr
     await operate.pause(db, Target(mirror="sky"), None)
     assert await registry.mirror_flags(db, 1) == (False, False)
     assert await registry.product_name(db, product) == "raw"
+
+
+async def test_of_several_names_those_that_fit_are_taken_and_the_others_told(db: Database, product: int) -> None:
+    await publish(db, "a")
+    whole = Target(filesets=("sky/raw/a", "sky/raw/b", "sky/warp/same", "c"))
+    found = await operate.matching(db, whole, CommandKind.HOLD)
+    assert found.ids == [(await fileset(db, "b")).id, *[row[0] for row in await db.rows(SAME_OF_WARP)], 7]
+    assert found.left_out == ("fileset 'sky/raw/a' is published: nothing to do for this command",)
+    with pytest.raises(NothingMatches, match="no fileset 'sky/raw/nope' is known"):
+        await operate.matching(db, Target(filesets=("sky/raw/b", "sky/raw/nope")), CommandKind.HOLD)
+    with pytest.raises(NothingMatches, match="is discovered: nothing of it is in quarantine, nor for 1 more"):
+        await operate.matching(db, Target(filesets=("sky/raw/b", "sea/raw/c")), CommandKind.ACCEPT)
+
+
+SAME_OF_WARP = """SELECT s.id FROM filesets s JOIN products p ON p.id = s.product_id
+                  WHERE p.name = 'warp' AND s.name = 'same'"""
+
+
+async def test_accepting_takes_what_was_seen_for_what_is_wanted(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    assert await operate.accept(db, [row.id], "ada", NOW) == (1, 0)
+    after = await fileset(db, "a")
+    assert (after.trouble, after.bytes, row.bytes) == ("failed", 29, 30)
+    (accepted,) = await db.rows("SELECT * FROM files WHERE accepted IS NOT NULL")
+    assert (accepted["name"], accepted["state"], accepted["accepted"]) == ("f1", "pending", "ada")
+    assert (accepted["size"], accepted["digest"], accepted["tries"], accepted["kept"]) == (9, "e" * 32, 0, 0)
+    told = await db.value("SELECT detail FROM attempts ORDER BY id DESC LIMIT 1")
+    assert told == f"accepted by ada: 9 bytes, MD5 {'e' * 32}, instead of 10 bytes, MD5 {1:032x} as listed"
+    assert await counted(db) == await recounted(db)
+
+
+async def test_the_evidence_is_of_one_and_the_same_download(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    one = (await files.all_of(db, row.id, 0, 10))[1].id
+    for size, digest in ((77, None), (None, None)):
+        failed = Failed(one, FileState.RETRY_WAIT, 3, 3, FailureKind.INTEGRITY, "longer", NOW, 0, None, size, digest)
+        await db.run("UPDATE files SET state = 'pending' WHERE id = ?", (one,))
+        await files.failed(db, [failed], NOW)
+    assert await db.rows("SELECT 1 FROM files WHERE id = ? AND seen_size = 9 AND seen_digest = ?", (one, "e" * 32))
+
+
+@pytest.mark.parametrize("kind", [FailureKind.MISSING, FailureKind.CONFLICT])
+async def test_only_wrong_content_can_be_accepted(db: Database, product: int, kind: FailureKind) -> None:
+    row = await _with_quarantined(db, kind)
+    assert await operate.accept(db, [row.id], "ada", NOW) == (0, 1)
+    assert (await fileset(db, "a")).trouble == "quarantined"
+
+
+async def test_without_evidence_nothing_is_accepted(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    await db.run("UPDATE files SET seen_digest = NULL")
+    assert await operate.accept(db, [row.id], "ada", NOW) == (0, 1)
+    assert await file_states(db, row.id) == {"f0": "staged", "f1": "quarantined", "f2": "retry_wait"}
+
+
+async def selected(db: Database, mirror: int = 1) -> dict[str, str | None]:
+    rows = await db.rows("SELECT name, wish FROM products WHERE mirror_id = ? AND selected ORDER BY name", (mirror,))
+    return {row["name"]: row["wish"] for row in rows}
+
+
+async def test_a_wish_is_above_the_configuration_until_that_agrees(db: Database, product: int) -> None:
+    def configured(name: str) -> bool:
+        return name == "raw"
+
+    async def poll_root(choice: Callable[[str], bool]) -> None:
+        listed = [ListedProduct(name) for name in ("raw", "warp", "new")]
+        await registry.list_products(db, 1, listed, choice, NOW)
+        await registry.choose_products(db, 1, [], [], choice, "")
+
+    await poll_root(configured)
+    assert await selected(db) == {"raw": None}
+    new, _ = await operate.one_product(db, Target(mirror="sky", product="new"))
+    await operate.wish(db, new, True, configured("new"))
+    await operate.wish(db, product, False, configured("raw"))
+    assert await operate.wishes(db, 1) == {"new": True, "raw": False}
+    await poll_root(configured)
+    assert await selected(db) == {"new": "mirror"}
+    await poll_root(lambda name: name == "new")
+    assert await selected(db) == {"new": None}
+    assert await operate.wishes(db, 1) == {}
+    await poll_root(configured)
+    assert await selected(db) == {"raw": None}
+
+
+async def test_a_product_is_named_exactly(db: Database, product: int) -> None:
+    assert (await operate.one_product(db, Target(mirror="sky", product="raw")))[0] == product
+    with pytest.raises(NothingMatches, match="'raw' is ambiguous: say of which mirror"):
+        await operate.one_product(db, Target(product="raw"))
+    with pytest.raises(NothingMatches, match="hidden_products"):
+        await operate.one_product(db, Target(product="r*"))

@@ -1,0 +1,42 @@
+"""What has been moved, by product and time, and how full the disks were: the figures behind rates and forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.store.bulk import fields, table
+from core.store.database import Database
+
+INTERVAL_SECONDS = 10
+"""The span of one row of the history."""
+HISTORY_SECONDS = 86_400
+DISKS_SECONDS = 7 * 86_400
+
+
+async def fetched(db: Database, moved: Mapping[int, tuple[int, int]], now: float) -> None:
+    """Add the (files, bytes) that were fetched and verified of products."""
+    rows = table((product, files, size) for product, (files, size) in moved.items())
+    await db.run(
+        f"""INSERT INTO meters (product_id, files, bytes) SELECT {fields(3)} FROM json_each(?) WHERE true
+            ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes""",
+        (rows,),
+    )
+    await db.run(
+        f"""INSERT INTO history (at, product_id, files, bytes) SELECT ?, {fields(3)} FROM json_each(?) WHERE true
+            ON CONFLICT DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes""",
+        (int(now) // INTERVAL_SECONDS * INTERVAL_SECONDS, rows),
+    )
+
+
+async def sample_disks(db: Database, spaces: Mapping[int, tuple[int, int]], now: float) -> None:
+    """Record the (free, total) bytes of the destinations of mirrors."""
+    await db.run_many(
+        "INSERT OR REPLACE INTO disks (mirror_id, at, free, total) VALUES (?, ?, ?, ?)",
+        [(mirror, int(now), free, total) for mirror, (free, total) in spaces.items()],
+    )
+
+
+async def prune(db: Database, now: float) -> None:
+    """Forget what is too old to be shown."""
+    await db.run("DELETE FROM history WHERE at < ?", (int(now) - HISTORY_SECONDS,))
+    await db.run("DELETE FROM disks WHERE at < ?", (int(now) - DISKS_SECONDS,))

@@ -1,0 +1,315 @@
+"""Where all mirrors and products stand: what the header and the products' table show."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.model import OPEN_STATES
+from core.store import reasons
+from core.store.database import Database
+from core.store.reasons import Standing
+from core.store.screens import failed, history
+
+_OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
+_COUNTED = ("published", "queued", "failed", "quarantined", "excluded", "held", "cancelled", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLine:
+    """Where a product stands. Times are in seconds since the epoch, sizes in bytes."""
+
+    id: int
+    mirror: str
+    name: str
+    type: str
+    description: str
+    selected: bool
+    hidden: bool
+    wish: str | None
+    """An operator's, above the configuration: mirror or ignore."""
+    paused: str | None
+    alarm: str | None
+    error: str | None
+    error_kind: str | None
+    polled_at: float | None
+    tried_at: float | None
+    lag: float | None
+    """Age in seconds of the oldest wanted fileset that is neither published nor in quarantine; 0 if there is none.
+
+    None if it is unknown: never polled, the last poll failed, or the mirror is stopped.
+    """
+    counts: Mapping[str, int]
+    """Filesets: published; queued, failed and quarantined, which make up the backlog; excluded, held, cancelled and
+    withdrawn."""
+    published_filesets: int
+    filesets: int
+    """All that are wanted: published, in the backlog, or held."""
+    backlog_filesets: int
+    backlog_files: int
+    backlog_bytes: int
+    published_bytes: int
+    metered_files: int
+    metered_bytes: int
+    """Fetched since the state file began, transfers under way included: a rate is the difference of two readings."""
+    active: int
+    """Transfers under way."""
+    next_try: float | None
+    """When the next of what failed is tried again; None if nothing waits for its time."""
+    why: str
+    """Why it is not current, in words fit for a terminal; empty if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorLine:
+    """Where a mirror stands. `free` and `total` bytes of its disk are None as long as nobody has measured them."""
+
+    id: int
+    name: str
+    url: str
+    destination: str
+    paused: str | None
+    stopped: str | None
+    stopped_kind: str | None
+    error: str | None
+    error_kind: str | None
+    polled_at: float | None
+    free: int | None
+    total: int | None
+    full_in: float | None
+    """Seconds until the disk is full, as the last day went on; None if it doesn't fill, or too little is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All mirrors that are configured, and their products, at one moment."""
+
+    at: float
+    mirrors: tuple[MirrorLine, ...]
+    products: tuple[ProductLine, ...]
+    """The mirrored ones first, then by mirror and name."""
+    queued_filesets: int
+    left_files: int
+    left_bytes: int
+    failures_by_kind: Mapping[str, int]
+    phase: str
+    """What the engine is about: running or draining; empty if none runs."""
+    limit_transfers: int | None
+    """An operator's live limits; None: as configured."""
+    limit_bandwidth: int | None
+
+
+async def overview(db: Database, now: float) -> Overview:
+    """Return where everything stands, by a fixed number of statements."""
+    settings = {row["key"]: row["value"] for row in await db.rows("SELECT key, value FROM settings")}
+    transfers, bandwidth = (_number(settings.get(key)) for key in ("limit_transfers", "limit_bandwidth"))
+    mirrors = await _mirrors(db, now)
+    known = await _known(db, now, mirrors, transfers, bandwidth)
+    products = tuple(_product(row, known) for row in await db.rows(_PRODUCTS))
+    left_files, left_bytes = await left(db)
+    return Overview(
+        at=now,
+        mirrors=tuple(mirrors.values()),
+        products=products,
+        queued_filesets=sum(line.backlog_filesets for line in products if line.selected),
+        left_files=left_files,
+        left_bytes=left_bytes,
+        failures_by_kind=await failed.by_kind(db),
+        phase=settings.get("phase", ""),
+        limit_transfers=transfers,
+        limit_bandwidth=bandwidth,
+    )
+
+
+async def left(db: Database) -> tuple[int, int]:
+    """Return how many files, and bytes, of open filesets of mirrored products are not staged yet."""
+    row = await db.one(
+        f"""SELECT ifnull(sum(iif(scope = 'fileset', c.files, -c.n)), 0) AS files,
+                   ifnull(sum(iif(scope = 'fileset', c.bytes, -c.bytes)), 0) AS bytes
+            FROM counters c JOIN products p ON p.id = c.product_id AND p.selected
+            WHERE scope = 'fileset' AND c.{_OPEN} OR scope = 'file' AND c.state = 'staged'"""
+    )
+    return (max(0, row["files"]), max(0, row["bytes"])) if row else (0, 0)
+
+
+async def _mirrors(db: Database, now: float) -> dict[int, MirrorLine]:
+    filling = await history.filling(db, now)
+    rows = await db.rows(
+        """SELECT m.id, m.name, url, destination, paused, stopped, stopped_kind, error, error_kind, polled_at,
+                  free, total
+           FROM mirrors m LEFT JOIN disks d ON d.mirror_id = m.id
+                AND d.at = (SELECT max(at) FROM disks WHERE mirror_id = m.id)
+           WHERE configured ORDER BY m.name"""
+    )
+    return {
+        row["id"]: MirrorLine(**dict(row), full_in=row["free"] / filling[row["id"]] if row["id"] in filling else None)
+        for row in rows
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Transfers:
+    number: int
+    received: int
+    rate: float
+
+
+_IDLE = _Transfers(0, 0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known beside the rows of products, by product."""
+
+    now: float
+    mirrors: Mapping[int, MirrorLine]
+    oldest: Mapping[int, int]
+    next_tries: Mapping[int, float]
+    transfers: Mapping[int, _Transfers]
+    fetching: Sequence[str]
+    limit: str
+
+
+async def _known(
+    db: Database, now: float, mirrors: Mapping[int, MirrorLine], most: int | None, bandwidth: int | None
+) -> _Known:
+    rows = await db.rows(_TRANSFERS)
+    total = _Transfers(sum(row["number"] for row in rows), 0, sum(row["rate"] for row in rows))
+    return _Known(
+        now,
+        mirrors,
+        oldest={row["product_id"]: row["registered"] for row in await db.rows(_OLDEST)},
+        next_tries={row["product_id"]: row["next_try"] for row in await db.rows(_NEXT_TRIES, {"now": now})},
+        transfers={row["product_id"]: _Transfers(row["number"], row["received"], row["rate"]) for row in rows},
+        fetching=[row["name"] for row in rows],
+        limit=reasons.limit_reached(total.number, total.rate, most, bandwidth),
+    )
+
+
+_TRANSFERS = """
+    SELECT s.product_id, p.name, count(*) AS number, sum(t.received) AS received, sum(t.rate) AS rate
+    FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
+         CROSS JOIN filesets s ON s.id = f.id >> 24 CROSS JOIN products p ON p.id = s.product_id
+    GROUP BY s.product_id ORDER BY number DESC, p.name"""
+"""Of files that are complete the meters tell; the picture of transfers may be older."""
+
+_OLDEST = f"""
+    SELECT product_id, min((
+        SELECT registered FROM filesets f
+        WHERE f.product_id = c.product_id AND f.state = c.state AND f.trouble = c.trouble
+        ORDER BY registered LIMIT 1)) AS registered
+    FROM counters c WHERE scope = 'fileset' AND {_OPEN} AND trouble <> 'quarantined' AND n > 0 GROUP BY product_id"""
+"""One look into the index of lag for each state in which there is something."""
+
+_NEXT_TRIES = """
+    SELECT product_id, min(next_try) AS next_try FROM (
+        SELECT s.product_id, f.next_try FROM files f INDEXED BY files_retry CROSS JOIN filesets s ON s.id = f.id >> 24
+        WHERE f.state = 'retry_wait' AND f.next_try > :now AND s.state = 'transferring'
+        UNION ALL
+        SELECT product_id, next_try FROM filesets INDEXED BY filesets_trouble
+        WHERE trouble <> '' AND trouble = 'failed' AND next_try > :now)
+    GROUP BY product_id"""
+
+_PRODUCTS = f"""
+    WITH open AS (
+        SELECT product_id, sum(n) AS n, sum(files) AS files, sum(bytes) AS bytes,
+               sum(n) FILTER (WHERE trouble = '') AS queued,
+               sum(n) FILTER (WHERE trouble = 'failed') AS failed,
+               sum(n) FILTER (WHERE trouble = 'quarantined') AS quarantined,
+               sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS discovered,
+               sum(n) FILTER (WHERE trouble = '' AND state IN ('staged', 'publishing')) AS completing
+        FROM counters WHERE scope = 'fileset' AND {_OPEN} GROUP BY product_id),
+    others AS (
+        SELECT product_id, sum(n) FILTER (WHERE state = 'published') AS published,
+               sum(bytes) FILTER (WHERE state = 'published') AS published_bytes,
+               sum(n) FILTER (WHERE state = 'excluded') AS excluded, sum(n) FILTER (WHERE state = 'held') AS held,
+               sum(n) FILTER (WHERE state = 'cancelled') AS cancelled,
+               sum(n) FILTER (WHERE state = 'withdrawn') AS withdrawn
+        FROM counters WHERE scope = 'fileset' AND NOT {_OPEN} GROUP BY product_id)
+    SELECT p.mirror_id, p.id, m.name, p.name, p.type, p.description, p.selected, p.hidden, p.wish, p.paused, p.alarm,
+           p.error, p.error_kind, p.polled_at, p.tried_at,
+           published, queued, failed, quarantined, excluded, held, cancelled, withdrawn,
+           open.n, open.files, open.bytes, published_bytes, t.files, t.bytes, discovered, completing
+    FROM products p JOIN mirrors m ON m.id = p.mirror_id AND m.configured LEFT JOIN meters t ON t.product_id = p.id
+         LEFT JOIN open ON open.product_id = p.id LEFT JOIN others ON others.product_id = p.id
+    ORDER BY p.selected DESC, m.name, p.name"""
+_FACTS = slice(1, 15)
+_COUNTS = slice(15, 23)
+_NUMBERS = slice(23, None)
+
+
+class _Product(NamedTuple):
+    """The first columns of a row, as the first fields of a ProductLine."""
+
+    id: int
+    mirror: str
+    name: str
+    type: str
+    description: str
+    selected: bool
+    hidden: bool
+    wish: str | None
+    paused: str | None
+    alarm: str | None
+    error: str | None
+    error_kind: str | None
+    polled_at: float | None
+    tried_at: float | None
+
+
+def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
+    # by position: looking for each of some forty names in a row takes longer than reading the row
+    mirror, product = known.mirrors[row[0]], _Product(*row[_FACTS])
+    counts = {key: number or 0 for key, number in zip(_COUNTED, row[_COUNTS], strict=True)}
+    backlog, files, size, published, metered, metered_size, discovered, completing = (n or 0 for n in row[_NUMBERS])
+    transfers = known.transfers.get(product.id, _IDLE)
+    next_try = known.next_tries.get(product.id)
+    standing = Standing(
+        selected=product.selected,
+        ignored=product.wish == "ignore",
+        mirror_stopped=mirror.stopped,
+        mirror_paused=mirror.paused,
+        mirror_error=mirror.error,
+        paused=product.paused,
+        error=product.error,
+        polled_at=product.polled_at,
+        alarm=product.alarm,
+        discovered=discovered,
+        waiting=counts["queued"] - discovered - completing,
+        completing=completing,
+        failed=counts["failed"],
+        quarantined=counts["quarantined"],
+        active=transfers.number,
+        next_try=next_try,
+        limit=known.limit,
+        ahead=known.fetching,
+    )
+    return ProductLine(
+        *product._replace(selected=bool(product.selected), hidden=bool(product.hidden)),
+        lag=_lag(product, mirror, known),
+        counts=counts,
+        published_filesets=counts["published"],
+        filesets=counts["published"] + backlog + counts["held"],
+        backlog_filesets=backlog,
+        backlog_files=files,
+        backlog_bytes=size,
+        published_bytes=published,
+        metered_files=metered,
+        metered_bytes=metered_size + transfers.received,
+        active=transfers.number,
+        next_try=next_try,
+        why=reasons.why(standing),
+    )
+
+
+def _lag(product: _Product, mirror: MirrorLine, known: _Known) -> float | None:
+    if mirror.stopped is not None or product.error is not None or product.polled_at is None:
+        return None
+    oldest = known.oldest.get(product.id)
+    return 0.0 if oldest is None else max(0.0, known.now - oldest)
+
+
+def _number(stored: str | None) -> int | None:
+    return None if stored is None else int(stored)

@@ -1,0 +1,199 @@
+"""The queue: which filesets are under way, and which come next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+from core.store.bulk import table
+from core.store.database import Database
+from core.store.ids import POSITION_BITS
+from core.store.queue import QUEUE_STATES
+
+TURN = 16
+"""Filesets that are taken from a product before it is the next one's turn."""
+UNDER_WAY = ("transferring", "staged", "publishing")
+LOOKED_AT = 100
+"""Files of a fileset among which the next try is looked for."""
+
+
+class QueueOrder(StrEnum):
+    """How the queue is ordered: as it will be worked off, or by one column."""
+
+    TURN = "turn"
+    PRODUCT = "product"
+    NAME = "name"
+    SIZE = "size"
+    REGISTERED = "registered"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """One fileset; `done_files` and `done_bytes` are known of those under way, and of published ones."""
+
+    id: int
+    mirror: str
+    product: str
+    name: str
+    state: str
+    trouble: str
+    priority: int
+    files: int
+    bytes: int
+    done_files: int
+    done_bytes: int
+    """Staged, or received by now."""
+    registered: int
+    queued_at: float | None
+    next_try: float | None
+    active: int
+    """Transfers under way."""
+    failure: str | None
+    """Its own, or that of one of its files."""
+
+    @property
+    def whole(self) -> str:
+        """The whole name, ``mirror/product/fileset``: unambiguous in commands."""
+        return f"{self.mirror}/{self.product}/{self.name}"
+
+
+def _among(states: Sequence[str]) -> str:
+    return f"IN ({', '.join(map(repr, states))})"
+
+
+_SHOWN = """shown (id, rank, prefix) AS (
+    SELECT p.id, row_number() OVER (ORDER BY m.name, p.name), m.name || '/' || p.name || '/'
+    FROM products p JOIN mirrors m ON m.id = p.mirror_id
+    WHERE m.configured AND p.selected AND ifnull(:product, p.id) = p.id)"""
+_OF_SHOWN = "FROM shown p CROSS JOIN filesets s INDEXED BY filesets_queue ON s.product_id = p.id AND s.state"
+_STATES = ("publishing", "staged", "transferring", "queued", "discovered", "damaged", "held")
+_BY_STATE = " ".join(f"WHEN '{state}' THEN {rank}" for rank, state in enumerate(_STATES, 2))
+_ORDERS = {
+    QueueOrder.PRODUCT: "p.rank, s.priority DESC, s.place, s.id",
+    QueueOrder.NAME: "s.name, p.rank",
+    QueueOrder.SIZE: "s.bytes DESC, s.id",
+    QueueOrder.REGISTERED: "s.registered, s.id",
+    QueueOrder.STATE: f"""CASE s.trouble WHEN 'quarantined' THEN 0 WHEN 'failed' THEN 1 ELSE
+                              CASE s.state {_BY_STATE} END END, p.rank, s.priority DESC, s.place, s.id""",
+}
+
+
+async def queue_ids(
+    db: Database,
+    order: QueueOrder = QueueOrder.TURN,
+    reverse: bool = False,
+    like: str = "",
+    problems: bool = False,
+    product: int | None = None,
+) -> list[int]:
+    """Return the ids of all filesets of mirrored products that are wanted and not published, held ones included.
+
+    `like` restricts them to those whose ``mirror/product/name`` contains it (case of ASCII letters ignored), or, with
+    ``!`` before it, to the others; `problems` to those in trouble. Sizes begin with the largest, registration
+    times with the oldest, states with what is in trouble.
+    """
+    condition, pattern = _filter(like)
+    if problems:
+        condition += " AND s.id IN (SELECT id FROM filesets WHERE trouble <> '')"
+    keys = {"product": product, "like": pattern}
+    if order is QueueOrder.TURN:
+        found = await _by_turn(db, condition, keys)
+    else:
+        found = await _ids(db, f"{_among(_STATES)} {condition} ORDER BY {_ORDERS[order]}", keys)
+    return found[::-1] if reverse else found
+
+
+def _filter(like: str) -> tuple[str, str]:
+    wanted = like.removeprefix("!")
+    if not wanted:
+        return "", ""
+    literal = wanted.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"AND p.prefix || s.name {'NOT ' if like != wanted else ''}LIKE :like ESCAPE '\\'", f"%{literal}%"
+
+
+async def _ids(db: Database, rest: str, keys: Mapping[str, Any]) -> list[int]:
+    # as one JSON text: rows would cost ten times as much
+    found = await db.value(f"WITH {_SHOWN} SELECT json_group_array(id) FROM (SELECT s.id {_OF_SHOWN} {rest})", keys)
+    return list(json.loads(found))
+
+
+async def _by_turn(db: Database, condition: str, keys: Mapping[str, Any]) -> list[int]:
+    """Return what is under way, what waits in the order in which it will be begun, and what is blocked."""
+
+    async def under_way(trouble: str) -> list[int]:
+        rest = f"{_among(UNDER_WAY)} AND s.trouble = '{trouble}' {condition} ORDER BY s.priority DESC, s.place, s.id"
+        return await _ids(db, rest, keys)
+
+    waiting = await db.rows(
+        f"""WITH {_SHOWN},
+                 levels AS (SELECT DISTINCT p.id, p.rank, p.prefix, s.priority {_OF_SHOWN} {_among(QUEUE_STATES)})
+            SELECT priority, (SELECT json_group_array(id) FROM (
+                SELECT s.id FROM filesets s
+                WHERE s.product_id = p.id AND s.state {_among(QUEUE_STATES)} AND s.priority = p.priority {condition}
+                ORDER BY s.place, s.id)) AS ids
+            FROM levels p ORDER BY priority DESC, rank""",
+        keys,
+    )
+    levels: dict[int, list[list[int]]] = {}
+    for row in waiting:
+        levels.setdefault(row["priority"], []).append(json.loads(row["ids"]))
+    turns = chain.from_iterable(map(in_turn, levels.values()))
+    return [*await under_way(""), *await under_way("failed"), *turns, *await under_way("quarantined")]
+
+
+def in_turn(products: Sequence[Sequence[int]]) -> list[int]:
+    """Take from each of several sequences in turn, until all are used up."""
+    found: list[int] = []
+    at = 0
+    while products:
+        for ids in products:
+            found += ids[at : at + TURN]
+        at += TURN
+        products = [ids for ids in products if len(ids) > at]
+    return found
+
+
+_IN_FILESET = f"BETWEEN s.id << {POSITION_BITS} AND ((s.id + 1) << {POSITION_BITS}) - 1"
+_ASIDE = f"FROM files f INDEXED BY files_aside WHERE f.id {_IN_FILESET} AND f.state IN ('retry_wait', 'quarantined')"
+
+
+async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
+    """Return these filesets by id, whatever their state, in the order of `ids`; those that are gone are left out."""
+    rows = await db.rows(
+        f"""SELECT s.id, m.name AS mirror, p.name AS product, s.name, s.state, s.trouble, s.priority, s.files, s.bytes,
+                   s.registered, s.queued_at,
+                   iif(s.trouble = '', s.next_try, ifnull(s.next_try, (
+                       SELECT min(next_try) FROM (SELECT f.next_try {_ASIDE} LIMIT {LOOKED_AT})))) AS next_try,
+                   iif(s.trouble = '', s.failure, ifnull(s.failure, (
+                       SELECT f.name || ': ' || f.failure {_ASIDE} LIMIT 1))) AS failure
+            FROM json_each(?) JOIN filesets s ON s.id = value
+                 JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id ORDER BY key""",
+        (table(ids),),
+    )
+    progress = await _progress(db, [row["id"] for row in rows if row["state"] in UNDER_WAY])
+    return {row["id"]: _line(row, progress) for row in rows}
+
+
+def _line(row: Any, progress: Mapping[int, tuple[int, int, int]]) -> QueueLine:
+    whole = (row["files"], row["bytes"], 0) if row["state"] == "published" else (0, 0, 0)
+    done_files, done_bytes, active = progress.get(row["id"], whole)
+    return QueueLine(**dict(row), done_files=done_files, done_bytes=done_bytes, active=active)
+
+
+async def _progress(db: Database, ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """Return (files staged, bytes staged or received, transfers) of filesets, from the rows of their files."""
+    rows = await db.rows(
+        f"""SELECT s.id, count(*) FILTER (WHERE f.state = 'staged') AS files,
+                   sum(CASE f.state WHEN 'staged' THEN f.size WHEN 'active' THEN max(f.kept, ifnull(t.received, 0))
+                                    ELSE f.kept END) AS bytes,
+                   count(t.file_id) FILTER (WHERE f.state = 'active') AS active
+            FROM (SELECT value AS id FROM json_each(?)) s CROSS JOIN files f ON f.id {_IN_FILESET}
+                 LEFT JOIN transfers t ON t.file_id = f.id GROUP BY s.id""",
+        (table(ids),),
+    )
+    return {row["id"]: (row["files"], row["bytes"], row["active"]) for row in rows}

@@ -1,0 +1,241 @@
+"""What operators wish of an engine at work: products, sources, limits, evidence, the end."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from core.config import Config
+from core.engine.engine import Engine
+from core.errors import ExitCode
+from core.model import CommandKind
+from core.store import commands
+from core.store.commands import Target
+from core.store.database import Database
+from tests.core.engine.operator import configured, operating
+from tests.servers.datastore import DataStore, Fault
+
+SELECTED = "SELECT name, wish FROM products WHERE selected ORDER BY name"
+
+
+def add(datastore: DataStore, product: str, *filesets: str) -> None:
+    for name in filesets:
+        datastore.add_fileset(product, name, {"a.dat": f"{product}/{name}".encode()})
+
+
+@pytest.fixture
+def few(datastore: DataStore, config: Config) -> Config:
+    """A source with products md-1, md-2 and new, of which the first two are mirrored, each with one fileset."""
+    for product in ("md-1", "md-2", "new"):
+        datastore.add_product(product)
+        add(datastore, product, f"{product}.f")
+    return configured(config, products=("md-*",))
+
+
+async def test_a_product_that_nobody_selected_can_be_mirrored_and_stays_so(datastore: DataStore, few: Config) -> None:
+    async with operating(few) as operator:
+        await operator.until_state("published", "md-1.f", "md-2.f")
+        assert await operator.done(CommandKind.MIRROR, mirror="ps1", product="new") == (
+            'ps1/new is mirrored now; to make it permanent: products = ["md-*", "new"]'
+        )
+        await operator.until_state("published", "new.f")
+        assert "as configured" in await operator.done(CommandKind.MIRROR, mirror="ps1", product="md-1")
+        assert "hidden_products" in await operator.refused(CommandKind.MIRROR, mirror="ps1", product="nope")
+    add(datastore, "new", "new.g")
+    async with operating(few) as operator:
+        await operator.until_state("published", "new.g")
+        assert await operator.seen(SELECTED) == [("md-1", None), ("md-2", None), ("new", "mirror")]
+
+
+async def test_what_is_under_way_of_an_ignored_product_stops_and_what_is_published_stays(
+    datastore: DataStore, few: Config
+) -> None:
+    never = threading.Event()
+    async with operating(few) as operator:
+        await operator.until_state("published", "md-1.f", "md-2.f")
+        datastore.fault("md-1/held/a.dat", Fault.gate(never))
+        add(datastore, "md-1", "held")
+        await operator.done(CommandKind.POLL)
+        await operator.until_seen("SELECT count(*) FROM transfers", (1,))
+        assert await operator.done(CommandKind.IGNORE, mirror="ps1", product="md-1") == (
+            "ps1/md-1 is not mirrored any more; what is published stays; "
+            'to make it permanent: exclude_products = ["md-1"]'
+        )
+        await operator.until_seen("SELECT count(*) FROM transfers", (0,))
+        assert (await operator.states())["md-1.f"] == "published"
+        add(datastore, "md-1", "later")
+        add(datastore, "md-2", "later-2")
+        await operator.done(CommandKind.POLL, mirror="ps1")
+        await operator.until_state("published", "later-2")
+        assert "later" not in await operator.states()
+        never.set()
+        assert "as configured" in await operator.done(CommandKind.MIRROR, mirror="ps1", product="md-1")
+        await operator.until_state("published", "held", "later")
+    assert (Path(few.mirrors[0].destination) / "md-1/md-1.f/a.dat").read_bytes() == b"md-1/md-1.f"
+
+
+async def test_polling_looks_at_once_at_what_is_named(datastore: DataStore, few: Config) -> None:
+    async with operating(few) as operator:
+        await operator.until_state("published", "md-1.f", "md-2.f")
+        add(datastore, "md-1", "g1")
+        add(datastore, "md-2", "g2")
+        datastore.forget()
+        assert await operator.done(CommandKind.POLL, product="md-2") == "1 product looked at now"
+        await operator.until_state("published", "g2")
+        assert "g1" not in await operator.states()
+        assert not datastore.requested("index.txt")
+        assert await operator.done(CommandKind.POLL) == "1 source looked at now"
+        await operator.until_state("published", "g1")
+        assert "no product 'new' is mirrored" in await operator.refused(CommandKind.POLL, product="new")
+        assert "no such mirror" in await operator.refused(CommandKind.POLL, mirror="moon")
+        await operator.done(CommandKind.PAUSE)
+        assert await operator.refused(CommandKind.POLL) == "mirror ps1 is paused: resume it first"
+
+
+async def test_the_bandwidth_is_limited_at_once_and_over_restarts(datastore: DataStore, config: Config) -> None:
+    async with operating(config) as operator:
+        assert await operator.done(CommandKind.LIMIT, value="bandwidth=1 kB/s") == (
+            "bandwidth: 1.0 kB/s, until it is set back"
+        )
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"x" * 2_000_000})
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT received > 0 FROM transfers", (1,))
+        assert (await operator.states())["f"] == "transferring"
+        assert await operator.seen("SELECT * FROM settings WHERE key LIKE 'limit_%'") == [("limit_bandwidth", "1000")]
+        assert await operator.done(CommandKind.LIMIT, value="bandwidth=") == "bandwidth: unlimited, as configured"
+        await operator.until_state("published", "f")
+        assert await operator.seen("SELECT * FROM settings WHERE key LIKE 'limit_%'") == []
+        assert await operator.done(CommandKind.LIMIT, value="bandwidth=0") == (
+            "bandwidth: unlimited, until it is set back"
+        )
+        assert "5.0 MB/s" in await operator.done(CommandKind.LIMIT, value="bandwidth=5000000")
+
+
+async def test_the_number_of_transfers_is_limited(datastore: DataStore, config: Config) -> None:
+    held = threading.Event()
+    datastore.fault("p/*/a.dat", Fault.gate(held), times=None)
+    datastore.add_product("p")
+    async with operating(config) as operator:
+        assert await operator.done(CommandKind.LIMIT, value="transfers=2") == (
+            "transfers: 2 at once, until it is set back"
+        )
+        add(datastore, "p", *"abcdefgh")
+        await operator.done(CommandKind.POLL)
+        await operator.until_state("transferring", *"abcdefgh")
+        await operator.until_seen("SELECT count(*) FROM transfers", (2,))
+        await operator.done(CommandKind.LIMIT, value="transfers=3")
+        await operator.until_seen("SELECT count(*) FROM transfers", (3,))
+        held.set()
+        await operator.until_state("published", *"abcdefgh")
+        assert "16 at once, as configured" in await operator.done(CommandKind.LIMIT, value="transfers=")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("transfers=17", "expected a whole number from 1 to 16, which is what [engine] has, got"),
+        ("transfers=0", "expected a whole number from 1 to 16"),
+        ("bandwidth=fast", 'expected a rate such as "50 MB/s", or "0", got "fast"'),
+        ("speed=1", 'expected "transfers=8" or "bandwidth=50 MB/s", got "speed=1"'),
+        (None, 'expected "transfers=8"'),
+    ],
+)
+async def test_a_limit_that_makes_no_sense_is_refused(config: Config, value: str | None, reason: str) -> None:
+    async with operating(config) as operator:
+        assert reason in await operator.refused(CommandKind.LIMIT, value=value)
+
+
+async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"as listed", "b.dat": b"good"})
+    datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+        assert await operator.done(CommandKind.ACCEPT, "ps1/p/f") == "1 file accepted as seen, fetched again"
+        await operator.until_state("published", "f")
+        assert "nothing of it is in quarantine" in await operator.refused(CommandKind.ACCEPT, "f")
+    published = Path(config.mirrors[0].destination) / "p/f"
+    assert (published / "a.dat").read_bytes() == b"otherwise"
+    assert hashlib.md5(b"otherwise").hexdigest() in (published / "index.txt").read_text()
+
+
+async def test_without_evidence_there_is_nothing_to_accept(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"hello"})
+    datastore.fault("p/f/a.dat", Fault.redirect("file:///etc/passwd"), times=None)
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+        assert "1 file in quarantine without evidence" in await operator.refused(CommandKind.ACCEPT, "f")
+        assert await operator.refused(CommandKind.ACCEPT) == "say which filesets"
+
+
+@pytest.fixture
+def under_way(datastore: DataStore) -> threading.Event:
+    """Hold back the only file there is."""
+    held = threading.Event()
+    datastore.fault("p/f/a.dat", Fault.gate(held))
+    datastore.add_product("p")
+    add(datastore, "p", "f")
+    return held
+
+
+async def phase(config: Config) -> str | None:
+    async with await Database.open_reader(config.engine.state) as db:
+        found: str | None = await db.value("SELECT value FROM settings WHERE key = 'phase'")
+        return found
+
+
+async def test_draining_finishes_what_is_under_way(config: Config, under_way: threading.Event) -> None:
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT count(*) FROM transfers", (1,))
+        assert await phase(config) == "running"
+        await operator.done(CommandKind.STOP, value="drain")
+        await operator.until_seen("SELECT value FROM settings WHERE key = 'phase'", ("draining",))
+        assert '"now" ends at once' in await operator.refused(CommandKind.STOP, value="drain")
+        assert "the engine is ending" in await operator.refused(CommandKind.POLL)
+        under_way.set()
+        result = await operator.engine
+        assert await operator.states() == {"f": "published"}
+    assert result.stopped_by is None
+    assert await phase(config) is None
+
+
+async def test_ending_at_once_is_what_two_signals_do(config: Config, under_way: threading.Event) -> None:
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT count(*) FROM transfers", (1,))
+        await operator.done(CommandKind.STOP, value="now")
+        result = await operator.engine
+        assert await operator.states() == {"f": "transferring"}
+    under_way.set()
+    assert result.stopped_by is ExitCode.TERMINATED
+    assert await phase(config) is None
+
+
+async def test_a_wish_to_stop_is_meant_for_the_engine_that_ran(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    await Engine(config, once=True).run()
+    async with await Database.open_reader(config.engine.state) as db:
+        number = await commands.append(db, CommandKind.STOP, Target(value="now"), time.time())
+        add(datastore, "p", "f")
+        result = await Engine(config, once=True).run()
+        answer = await commands.get(db, number)
+    assert answer is not None
+    assert (answer.state, answer.result) == ("refused", "this engine was started after that")
+    assert (result.stopped_by, result.filesets) == (None, 1)
+
+
+async def test_meters_history_and_disks_are_kept(datastore: DataStore, config: Config) -> None:
+    for product in ("p", "q"):
+        datastore.add_product(product)
+        datastore.add_fileset(product, f"{product}.f", {"a.dat": b"x" * 1000, "b.dat": b"y" * 234})
+    async with operating(config) as operator:
+        await operator.until_state("published", "p.f", "q.f")
+        assert await operator.seen("SELECT files, bytes FROM meters") == [(2, 1234)] * 2
+        assert await operator.seen("SELECT sum(files), sum(bytes) FROM history") == [(4, 2468)]
+        ((free, total),) = await operator.seen("SELECT free, total FROM disks")
+        assert 0 < free <= total

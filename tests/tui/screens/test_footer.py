@@ -1,0 +1,90 @@
+"""The last line of the screen."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import ComposeResult
+
+from tests.tui.screens.host import Host, lines
+from tui.commands import PANES, Keymap
+from tui.keymap import effective_keys
+from tui.widgets.footer import FooterBar
+
+
+class Bar(Host[None]):
+    """An app that is nothing but a footer."""
+
+    keys: Keymap = effective_keys({})
+
+    def compose(self) -> ComposeResult:
+        yield FooterBar(self.keys)
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (20, "  ? Help  ^p Palette"),
+        (40, " Space Mark  r Retry  ? Help  ^p Palette"),
+        (80, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel        ? Help  ^p Palette"),
+        (120, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel  u Poll  J/K Move  +/- Priority  / Filter"
+              "      ? Help  ^p Palette"),
+    ],
+)  # fmt: skip
+async def test_as_many_as_fit(width: int, line: str) -> None:
+    app = Bar()
+    async with app.run_test(size=(width, 1)) as pilot:
+        app.query_one(FooterBar).show("queue", {})
+        await pilot.pause()
+        assert lines(app) == [line]
+
+
+@pytest.mark.parametrize("pane", PANES)
+async def test_every_pane_has_its_own(pane: str) -> None:
+    app = Bar()
+    async with app.run_test(size=(300, 1)) as pilot:
+        app.query_one(FooterBar).show(pane, {})
+        await pilot.pause()
+        (line,) = lines(app)
+        assert ("A Accept" in line) == (pane in ("failed", "details"))
+        assert ("n Available" in line) == (pane == "products")
+        assert line.endswith("? Help  ^p Palette")
+
+
+async def test_what_cant_be_given_is_dim_until_it_can() -> None:
+    app = Bar()
+    async with app.run_test(size=(120, 1)) as pilot:
+        bar = app.query_one(FooterBar)
+        bar.show("queue", {"retry": "[/x]", "raise": "the dashboard is read-only"})
+        await pilot.pause()
+        assert colour(app, " Retry") != colour(app, " Hold")
+        assert colour(app, " Priority") == colour(app, " Hold"), "its other half can still be given"
+        bar.show("queue", {})
+        await pilot.pause()
+        assert colour(app, " Retry") == colour(app, " Hold")
+
+
+async def test_a_click_gives_the_command() -> None:
+    app = Bar()
+    async with app.run_test(size=(120, 1)) as pilot:
+        app.query_one(FooterBar).show("queue", {})
+        await pilot.pause()
+        (line,) = lines(app)
+        for word in ("Cancel", "K Move", "Help"):
+            await pilot.click(offset=(line.index(word), 0))
+        assert app.given == ["cancel", "move_up", "help"]
+
+
+async def test_it_shows_the_keys_in_force() -> None:
+    app = Bar()
+    app.keys = effective_keys({"retry": ["f5", "t"]})
+    async with app.run_test(size=(80, 1)) as pilot:
+        app.query_one(FooterBar).show("failed", {})
+        await pilot.pause()
+        assert "F5 Retry" in lines(app)[0]
+
+
+def colour(app: Bar, piece: str) -> object:
+    """Return the colour in which a piece of the line is written."""
+    (strip,) = app.screen._compositor.render_strips()
+    (style,) = {segment.style for segment in strip if segment.text == piece}
+    return style and style.color

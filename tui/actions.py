@@ -1,0 +1,428 @@
+"""What the commands of the table do: on the marked rows, else on the row under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.model import CommandKind, FilesetState
+from core.store.commands import Target
+from core.store.screens import FailureLine, FilesetDetails, ProductDetails
+from core.text import display
+from tui.commands import PANES, Command, by_id, confirm_needed
+from tui.palette import Palette
+from tui.panes import failed, log, products, queue
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.copy import CopyScreen
+from tui.screens.help import HelpScreen
+from tui.screens.limits import LimitsScreen
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+    from tui.screens.main import MainScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row that a command is about: its name in full, and what the engine is told."""
+
+    name: str
+    product: str
+    mirror: str
+    fileset: str | None = None
+    state: str = ""
+
+
+class Actions:
+    """Carries out commands on the main screen; `run` by id."""
+
+    def __init__(self, app: Dashboard, main: MainScreen):
+        self._app = app
+        self._main = main
+
+    def unavailable(self, command: Command) -> str | None:
+        """Return why a command can't be given now, or None."""
+        main = self._main
+        if main.pane not in command.panes:
+            return f"{command.title}: not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
+        if command.writes and main.read_only:
+            return f"{command.title}: this dashboard is read-only"
+        if command.id == "engine":
+            return None if main.snapshot.engine is None else "an engine runs already"
+        if command.id == "accept" and not self._acceptable():
+            return "accept: only files in quarantine that came twice with the same wrong digest can be accepted"
+        if command.writes and command.id not in {"pause_all", "limits"} and not self._has_rows():
+            return f"{command.title}: there is no row under the cursor"
+        return None
+
+    async def run(self, command: Command) -> None:
+        """Carry out one command."""
+        name = f"do_{command.id}"
+        if hasattr(self, name):
+            await getattr(self, name)()
+        else:
+            await self._move(command.id)
+
+    # What is hit.
+
+    def _keys(self) -> list[Hashable]:
+        table = self._main.tables.get(self._main.pane)
+        if table is None:
+            return []
+        marked = list(table.marked)
+        return marked or ([table.cursor_key] if table.cursor_key is not None else [])
+
+    def _has_rows(self) -> bool:
+        if self._main.pane == "details":
+            return self._main.snapshot.details is not None
+        return bool(self._keys())
+
+    async def _hits(self, keys: Sequence[Hashable] | None = None) -> list[Hit]:
+        """Return what the marked rows, or that of the cursor, stand for; the same thing once."""
+        main, chosen = self._main, list(self._keys() if keys is None else keys)
+        if main.pane == "details":
+            return self._subject()
+        if main.pane == "products":
+            found = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.product_lines(chosen)]
+        elif main.pane == "failed":
+            found = [_of_failure(line) for line in main.failure_lines(chosen)]
+        else:
+            lines = await self._app.queue_lines([key for key in chosen if isinstance(key, int)])
+            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines]
+        return list({hit.name: hit for hit in found}.values())
+
+    def _subject(self) -> list[Hit]:
+        match self._main.snapshot.details:
+            case ProductDetails(line=line):
+                return [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror)]
+            case FilesetDetails(line=fileset):
+                return [Hit(fileset.whole, fileset.product, fileset.mirror, fileset.whole, fileset.state)]
+        return []
+
+    def _acceptable(self) -> bool:
+        main = self._main
+        if main.pane == "failed":
+            return any(line.acceptable for line in main.failure_lines(self._keys()))
+        details = main.snapshot.details
+        return isinstance(details, FilesetDetails) and any(
+            line.acceptable for line in main.snapshot.failures if line.fileset_id == details.line.id
+        )
+
+    # Wishes.
+
+    async def _confirmed(self, command: str, hits: Sequence[Hit], consequence: str) -> bool:
+        entry = by_id(command)
+        need = confirm_needed(entry, len(hits))
+        if need is None:
+            return True
+        typed = str(len(hits)) if need == "type" else None
+        names = [display(hit.name) for hit in hits]
+        return await self._app.asked(ConfirmScreen(f"{entry.title}?", names, consequence, typed)) is True
+
+    async def _on_filesets(
+        self, command: str, kind: CommandKind, consequence: str, value: str | None = None, hits: list[Hit] | None = None
+    ) -> None:
+        hits = await self._hits() if hits is None else hits
+        filesets = [hit for hit in hits if hit.fileset is not None]
+        if not filesets:
+            self._app.tell(f"{command}: put the cursor on a fileset", "warning")
+            return
+        if await self._confirmed(command, filesets, consequence):
+            names = tuple(hit.fileset for hit in filesets if hit.fileset is not None)
+            self._app.wish(kind, Target(filesets=names, value=value))
+            self._clear_marks()
+
+    def _clear_marks(self) -> None:
+        table = self._main.tables.get(self._main.pane)
+        if table is not None:
+            table.clear_marks()
+
+    async def do_retry(self) -> None:
+        """Retry what is hit: filesets by name, products as a whole."""
+        await self._retry("retry", await self._hits())
+
+    async def do_retry_all(self) -> None:
+        """Retry all that the filter lets through."""
+        main = self._main
+        if main.pane == "failed" and not main.preferences.filters.get("failed"):
+            hits = [_of_failure(line) for line in main.snapshot.failures]
+            if await self._confirmed("retry_all", hits, "All that failed is tried again at once."):
+                self._app.wish(CommandKind.RETRY, Target())
+            return
+        table = main.tables.get(main.pane)
+        keys = list(table.keys) if table is not None else []
+        await self._retry("retry_all", await self._hits(keys))
+
+    async def _retry(self, command: str, hits: list[Hit]) -> None:
+        if not await self._confirmed(command, hits, "They are tried again at once."):
+            return
+        filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
+        if filesets:
+            self._app.wish(CommandKind.RETRY, Target(filesets=filesets))
+        for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
+            self._app.wish(CommandKind.RETRY, Target(mirror=mirror, product=_literal(product) if product else None))
+        self._clear_marks()
+
+    async def do_accept(self) -> None:
+        """Take what was seen for what is wanted."""
+        await self._on_filesets(
+            "accept", CommandKind.ACCEPT, "The size and digest that were seen count from now on, not the catalogue's."
+        )
+
+    async def do_now(self) -> None:
+        """Fetch next."""
+        await self._on_filesets("now", CommandKind.NOW, "They are fetched before all others.")
+
+    async def do_hold(self) -> None:
+        """Hold filesets, or release them if all of them are held."""
+        hits = await self._hits()
+        held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
+        kind = CommandKind.RELEASE if held else CommandKind.HOLD
+        words = "They go on." if held else "They stop until they are released."
+        await self._on_filesets("hold", kind, words, hits=hits)
+
+    async def do_cancel(self) -> None:
+        """Give filesets up."""
+        await self._on_filesets("cancel", CommandKind.CANCEL, "They are given up; what was fetched of them is dropped.")
+
+    async def do_raise(self) -> None:
+        """Raise the priority."""
+        await self._on_filesets("raise", CommandKind.PRIORITY, "Their priority changes.", "+1")
+
+    async def do_lower(self) -> None:
+        """Lower the priority."""
+        await self._on_filesets("lower", CommandKind.PRIORITY, "Their priority changes.", "-1")
+
+    async def do_move_up(self) -> None:
+        """Go before the previous fileset of the product."""
+        await self._on_filesets("move_up", CommandKind.MOVE, "They change their place.", "up")
+
+    async def do_move_down(self) -> None:
+        """Let the next fileset of the product go first."""
+        await self._on_filesets("move_down", CommandKind.MOVE, "They change their place.", "down")
+
+    async def do_pause(self) -> None:
+        """Pause the products that are hit; resume them if all are paused."""
+        hits = await self._hits()
+        chosen = {(hit.mirror, hit.product) for hit in hits if hit.product}
+        overview = self._main.snapshot.overview
+        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
+        paused = bool(lines) and all(line.paused for line in lines)
+        hits = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in lines]
+        if await self._confirmed(
+            "pause", hits, "They go on." if paused else "Nothing of them is fetched until resumed."
+        ):
+            kind = CommandKind.RESUME if paused else CommandKind.PAUSE
+            for line in lines:
+                self._app.wish(kind, Target(mirror=line.mirror, product=_literal(line.name)))
+            self._clear_marks()
+
+    async def do_pause_all(self) -> None:
+        """Pause everything; resume it if everything is paused."""
+        overview = self._main.snapshot.overview
+        mirrors = overview.mirrors if overview else ()
+        paused = bool(mirrors) and all(mirror.paused for mirror in mirrors)
+        hits = [Hit(mirror.name, "", mirror.name) for mirror in mirrors]
+        words = "All mirrors go on." if paused else "Nothing is fetched until resumed."
+        if await self._confirmed("pause_all", hits, words):
+            self._app.wish(CommandKind.RESUME if paused else CommandKind.PAUSE, Target())
+
+    async def do_poll(self) -> None:
+        """Look at the source of the products that are hit."""
+        for mirror, product in sorted({(hit.mirror, hit.product) for hit in await self._hits()}):
+            self._app.wish(CommandKind.POLL, Target(mirror=mirror, product=_literal(product) if product else None))
+
+    async def do_mirror(self) -> None:
+        """Begin mirroring products, or end it if all of them are mirrored."""
+        hits = await self._hits()
+        chosen = {(hit.mirror, hit.product) for hit in hits}
+        overview = self._main.snapshot.overview
+        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
+        ends = bool(lines) and all(line.selected for line in lines)
+        names = [display(f"{line.mirror}/{line.name}") for line in lines]
+        if ends:
+            words = "No more of them is fetched; what is published stays."
+            if not await self._app.asked(ConfirmScreen("Stop mirroring?", names, words)):
+                return
+        for line in lines:
+            kind = CommandKind.IGNORE if ends else CommandKind.MIRROR
+            self._app.wish(kind, Target(mirror=line.mirror, product=line.name))
+        self._clear_marks()
+
+    async def do_limits(self) -> None:
+        """Ask for other limits."""
+        engine, overview = self._main.config.engine, self._main.snapshot.overview
+        now = (overview.limit_transfers, overview.limit_bandwidth) if overview else (None, None)
+        chosen = await self._app.asked(LimitsScreen(now[0], now[1], engine.transfers, engine.bandwidth))
+        if chosen is not None:
+            for name, before, after in (
+                ("transfers", now[0], chosen.transfers),
+                ("bandwidth", now[1], chosen.bandwidth),
+            ):
+                if before != after:
+                    value = "" if after is None else str(after)
+                    self._app.wish(CommandKind.LIMIT, Target(value=f"{name}={value}"))
+
+    async def do_engine(self) -> None:
+        """Start an engine."""
+        self._app.start_engine()
+
+    # The view.
+
+    async def do_mark(self) -> None:
+        """Mark the row, and go on to the next."""
+        table = self._main.table
+        if table is not None:
+            table.toggle_mark()
+            table.action_cursor_down()
+
+    async def do_mark_all(self) -> None:
+        """Mark all rows, or none if all are marked."""
+        table = self._main.table
+        if table is not None:
+            if len(table.marked) == len(table.keys):
+                table.clear_marks()
+            else:
+                table.mark(table.keys)
+
+    async def do_filter(self) -> None:
+        """Ask for a text."""
+        self._main.edit_filter()
+
+    async def do_problems(self) -> None:
+        """Show problems only, or all."""
+        self._main.preferences.problems = not self._main.preferences.problems
+        self._main.redraw()
+
+    async def do_available(self) -> None:
+        """Show or hide products that nobody mirrors."""
+        self._main.preferences.available = not self._main.preferences.available
+        self._main.redraw()
+
+    async def do_sort(self) -> None:
+        """Sort by the next column."""
+        kept = self._main.preferences
+        if self._main.pane == "queue":
+            kept.queue_sort = _after(queue.SORTS, kept.queue_sort)
+        else:
+            kept.product_sort = _after(products.SORTS, kept.product_sort)
+        self._main.redraw()
+
+    async def do_reverse(self) -> None:
+        """Turn the order round."""
+        kept = self._main.preferences
+        if self._main.pane == "queue":
+            kept.queue_reverse = not kept.queue_reverse
+        else:
+            kept.product_reverse = not kept.product_reverse
+        self._main.redraw()
+
+    async def do_freeze(self) -> None:
+        """Keep the order of the rows, or let it go."""
+        table = self._main.table
+        if table is not None:
+            table.frozen = not table.frozen
+            self._main.redraw()
+
+    async def do_follow(self) -> None:
+        """Stay at the newest line, or not."""
+        self._main.preferences.follow = not self._main.preferences.follow
+        self._main.redraw()
+
+    async def do_details(self) -> None:
+        """Show the details of the row."""
+        self._main.go("details")
+
+    async def do_overview(self) -> None:
+        """Show the first tab of the details."""
+        self._main.choose_tab("overview")
+
+    async def do_files(self) -> None:
+        """Show the files."""
+        self._main.choose_tab("files")
+
+    async def do_errors(self) -> None:
+        """Show the failed tries."""
+        self._main.choose_tab("errors")
+
+    async def do_copy(self) -> None:
+        """Copy what the row says."""
+        text = "\n".join(await self._texts())
+        if text:
+            self._app.copy_to_clipboard(text)
+            await self._app.push_screen(CopyScreen(text))
+
+    async def _texts(self) -> list[str]:
+        main = self._main
+        if main.pane == "log":
+            keys = set(self._keys())
+            return [f"{log.where(line)} {display(line.message)}" for line in main.snapshot.events if line.id in keys]
+        if main.pane == "failed":
+            lines = main.failure_lines(self._keys())
+            return [f"{failed.what(line)}: {display(line.kind)}: {display(line.detail)}" for line in lines]
+        return [display(hit.name) for hit in await self._hits()]
+
+    async def do_back(self) -> None:
+        """Take back the filter, the marks, or go back to the list."""
+        main = self._main
+        table = main.tables.get(main.pane)
+        if main.pane == "details":
+            main.go(main.source)
+        elif main.preferences.filters.pop(main.pane, None):
+            main.redraw()
+        elif table is not None and table.marked:
+            table.clear_marks()
+        elif main.preferences.problems:
+            await self.do_problems()
+
+    # Moving, and the program.
+
+    async def _move(self, id: str) -> None:
+        main = self._main
+        if id.startswith("go_"):
+            main.go(id.removeprefix("go_"))
+        elif id in {"next_pane", "previous_pane"}:
+            step = 1 if id == "next_pane" else -1
+            main.go(PANES[(PANES.index(main.pane) + step) % len(PANES)])
+        elif main.table is not None:
+            moves = {"down": "cursor_down", "up": "cursor_up", "first": "first", "last": "last"}
+            getattr(main.table, f"action_{moves[id]}")()
+        else:
+            scroll = main.details.scroll
+            {
+                "down": scroll.scroll_down,
+                "up": scroll.scroll_up,
+                "first": scroll.scroll_home,
+                "last": scroll.scroll_end,
+            }[id](animate=False)
+
+    async def do_help(self) -> None:
+        """Show all commands."""
+        await self._app.push_screen(HelpScreen(self._main.keymap))
+
+    async def do_palette(self) -> None:
+        """Find a command by name."""
+        await self._app.push_screen(Palette())
+
+    async def do_redraw(self) -> None:
+        """Paint anew."""
+        self._app.refresh(repaint=True, layout=True)
+
+    async def do_quit(self) -> None:
+        """Leave."""
+        await self._app.leave()
+
+
+def _of_failure(line: FailureLine) -> Hit:
+    known = line.fileset_id is not None
+    return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
+
+
+def _literal(name: str) -> str:
+    """Return a glob that matches this name alone."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def _after(names: Sequence[str], name: str) -> str:
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

@@ -1,0 +1,206 @@
+"""The dashboard: wiring only."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textual import on
+from textual.app import App
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from core.config import Config, find_config, load_config
+from core.engine.watchers import Watching
+from core.errors import ExitCode
+from core.model import CommandKind
+from core.store import screens
+from core.store.commands import Target
+from core.store.database import Database
+from core.store.screens import QueueLine
+from core.text import display
+from tui import attach, preferences
+from tui.actions import Actions
+from tui.attach import AttachError, How
+from tui.bridge import Bridge
+from tui.commands import Command, Keymap, by_id
+from tui.hangup import let_go_of_terminal
+from tui.keymap import effective_keys
+from tui.messages import Asked, Pictured
+from tui.screens.dialog import Dialog
+from tui.screens.main import MainScreen
+from tui.screens.quit import QuitScreen
+from tui.snapshot import Snapshot
+from tui.trouble import told
+from tui.wishes import Wishes
+
+AnswerT = TypeVar("AnswerT")
+
+STOP_COMMANDS: dict[str, How] = {"drain": "drain", "stop": "now"}
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Dashboard(App[ExitCode]):
+    """Shows one state file, and takes an operator's commands for its engine."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "mirrortui"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-short"), (32, "-tall")]  # noqa: RUF012
+    ESCAPE_TO_MINIMIZE = False
+    NOTIFICATION_TIMEOUT = 6
+
+    def __init__(self, config: Config, config_file: Path, *, read_only: bool):
+        super().__init__()
+        self.config = config
+        self.config_file = config_file
+        self.preferences_file = preferences.path_for(config.engine.state)
+        self.preferences = preferences.load(self.preferences_file)
+        self.keymap: Keymap = effective_keys(config.dashboard.keys)
+        self.main = MainScreen(config, self.preferences, self.keymap, self.unavailable, read_only=read_only)
+        self.actions = Actions(self, self.main)
+        self.bridge = Bridge(config.engine.state, self._picture)
+        self.wishes = Wishes(config.engine.state, self.tell)
+        self._starting = False
+
+    # Life.
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the one screen there is; all else lies upon it."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Take over signals, choose the theme, begin to read, and see that there is an engine."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.exit, ExitCode.OK)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        self.theme = self._theme()
+        self.theme_changed_signal.subscribe(self, lambda theme: setattr(self.preferences, "theme", theme.name))
+        self._begin(self.bridge.run(), "bridge")
+        if not self.main.read_only and attach.find(self.config.engine.state) is None:
+            self.start_engine()
+
+    def _theme(self) -> str:
+        for name in (self.preferences.theme, self.config.dashboard.theme):
+            if name in self.available_themes:
+                return name
+        return self.theme
+
+    def on_unmount(self) -> None:
+        """Keep what was set on the screen."""
+        preferences.save(self.preferences_file, self.preferences)
+
+    def _hung_up(self) -> None:
+        """The terminal is gone: do as configured, and go."""
+        let_go_of_terminal()
+        how = STOP_COMMANDS.get(self.config.dashboard.on_hangup)
+        self._begin(self._end_then_exit(how), "leaving")
+
+    # Snapshots.
+
+    def _picture(self, snapshot: Snapshot) -> None:
+        self.post_message(Pictured(snapshot))
+
+    @on(Pictured)
+    def _pictured(self, event: Pictured) -> None:
+        self.main.show(event.snapshot)
+
+    @on(Asked)
+    def _asked(self, event: Asked) -> None:
+        self.bridge.want(event.view)
+
+    # Commands.
+
+    def unavailable(self, command: Command) -> str | None:
+        """Return why `command` can't be given now, or None."""
+        return self.actions.unavailable(command)
+
+    async def action_command(self, id: str) -> None:
+        """Carry out a command of the table, or say why that can't be done now."""
+        command = by_id(id)
+        reason = self.unavailable(command)
+        if reason is None:
+            self._begin(self.actions.run(command), "command")
+        else:
+            self.tell(reason, "warning")
+
+    def wish(self, kind: CommandKind, target: Target) -> None:
+        """Send a wish to the engine; its result is told when it is there."""
+        self._begin(self.wishes.send(kind, target), "wishes")
+        self.bridge.look()
+
+    async def queue_lines(self, filesets: list[int]) -> list[QueueLine]:
+        """Return filesets by their ids, in this order, also those that are not on the screen."""
+        async with await Database.open_reader(self.config.engine.state) as db:
+            found = await screens.queue_lines(db, filesets)
+        return [found[fileset] for fileset in filesets if fileset in found]
+
+    async def asked(self, dialog: Dialog[AnswerT]) -> AnswerT | None:
+        """Show a dialog, and return its answer; None if the operator stayed."""
+        return await self.push_screen_wait(dialog)
+
+    def tell(self, words: str, severity: str = "information") -> None:
+        """Show a line for some seconds."""
+        known = severity if severity in {"information", "warning", "error"} else "information"
+        self.notify(display(words, 500), severity=known, markup=False)  # type: ignore[arg-type]
+
+    # The engine.
+
+    def start_engine(self) -> None:
+        """Start an engine in a process of its own, unless one is starting already."""
+        if not self._starting:
+            self._starting = True
+            self.tell("starting an engine ...")
+            self._begin(self._start_engine(), "engine")
+
+    async def _start_engine(self) -> None:
+        try:
+            await asyncio.to_thread(attach.start, self.config_file)
+        except AttachError as error:
+            self.notify(str(error), title="no engine could be started", severity="error", timeout=60, markup=False)
+        finally:
+            self._starting = False
+            self.bridge.look()
+
+    # Leaving.
+
+    async def leave(self) -> None:
+        """Leave; while transfers run, ask what becomes of them."""
+        snapshot = self.main.snapshot
+        active = sum(line.active for line in snapshot.overview.products) if snapshot.overview else 0
+        if snapshot.engine is None or not active or self.main.read_only:
+            self.exit(ExitCode.OK)
+            return
+        choice = await self.asked(QuitScreen(active, own=snapshot.engine.own))
+        if choice is not None:
+            await self._end_then_exit(STOP_COMMANDS.get(choice))
+
+    async def _end_then_exit(self, how: How | None) -> None:
+        if how is not None and attach.find(self.config.engine.state) is not None:
+            await attach.end(self.config.engine.state, how)
+        self.exit(ExitCode.OK)
+
+    # Work beside the screen.
+
+    def _begin(self, work: Coroutine[Any, Any, None], group: str) -> None:
+        self.run_worker(work, group=group, exit_on_error=False)
+
+    @on(Worker.StateChanged)
+    def _worked(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and isinstance(event.worker.error, Exception):
+            self.tell(told(event.worker.error)[1], "error")
+
+
+def run(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
+    """Show the dashboard until the operator leaves. Raises ConfigError."""
+    found = find_config(config_file)
+    config = load_config(found, with_secrets=False)
+    config.engine.state.parent.mkdir(parents=True, exist_ok=True)
+    with Watching(config.engine.state):
+        app = Dashboard(config, found, read_only=read_only or config.dashboard.read_only)
+        return app.run() or ExitCode.OK

@@ -1,0 +1,156 @@
+"""From the state file to the screen: reads what the screen asks for, and hands over one snapshot after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.store.screens import EventLine, FileLine, FilesetDetails, Overview, ProductDetails, QueueLine
+
+from core.errors import StateError
+from core.store import screens
+from core.store.database import Database
+from core.text import display
+from tui import attach
+from tui.rates import Rates
+from tui.snapshot import Snapshot, Subject, Throughput, View
+
+LOOK_SECONDS = 0.1
+"""How often it is asked whether the state has changed; a change is on the screen soon after."""
+PAINT_SECONDS = 0.25
+STEADY_SECONDS = 1.0
+"""The longest time between two snapshots: ages and clocks go on although nothing changes."""
+REST_FACTOR = 4
+"""A state that takes long to read is read less often: at most a fifth of the time goes into reading."""
+HISTORY_SECONDS = 10.0
+HOUR = 3600
+STEPS = 60
+EVENTS = 2000
+FILES = 5000
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """What changes slowly, and when it was read."""
+
+    at: float = 0.0
+    subject: Subject | None = None
+    history: tuple[float, ...] = ()
+    of_subject: tuple[float, ...] = ()
+
+
+class Bridge:
+    """Reads the state file as long as it runs. `show` takes each snapshot; `want` changes what is read."""
+
+    def __init__(self, state: Path, show: Callable[[Snapshot], None]):
+        self._state = state
+        self._show = show
+        self._view = View()
+        self._wanted = asyncio.Event()
+        self._rates = Rates()
+        self._slow = _Slow()
+        self._events: tuple[EventLine, ...] = ()
+
+    def want(self, view: View) -> None:
+        """Read this from now on, and the first time at once."""
+        if view != self._view:
+            self._view = view
+            self._wanted.set()
+
+    def look(self) -> None:
+        """Read at once."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Read for ever; what can't be read is told on the screen, and tried again."""
+        while True:
+            try:
+                async with await Database.open_reader(self._state) as db:
+                    await self._follow(db)
+            except (StateError, sqlite3.Error) as error:
+                self._show(Snapshot(time.time(), self._view, engine=attach.find(self._state), trouble=display(error)))
+            await asyncio.sleep(STEADY_SECONDS)
+
+    async def _follow(self, db: Database) -> None:
+        clock = asyncio.get_running_loop().time
+        version, painted, rest = None, 0.0, 0.0
+        while True:
+            now = clock()
+            seen = await db.value("PRAGMA data_version")
+            due = now - painted
+            changed = seen != version and due >= max(PAINT_SECONDS, rest)
+            if changed or self._wanted.is_set() or due >= max(STEADY_SECONDS, rest):
+                self._wanted.clear()
+                version, painted = seen, now
+                self._show(await self._read(db))
+                rest = (clock() - now) * REST_FACTOR
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+
+    async def _read(self, db: Database) -> Snapshot:
+        view, now = self._view, time.time()
+        overview = await screens.overview(db, now)
+        self._meter(overview)
+        queue = await screens.queue_ids(db, view.order, view.reverse, view.like, view.problems)
+        wanted = view.visible or tuple(queue[:STEPS])
+        events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
+        self._events = (*self._events, *events)[-EVENTS:]
+        lines = await screens.queue_lines(db, wanted)
+        await self._read_history(db, now)
+        details, files = await self._read_details(db, view, now)
+        return Snapshot(
+            at=now,
+            view=view,
+            overview=overview,
+            queue=tuple(queue),
+            lines=lines,
+            failures=tuple(await screens.failure_lines(db)),
+            events=self._events,
+            throughput=Throughput(self._slow.history, self._rates.rate(ALL)),
+            rates={line.id: self._rates.rate(line.id) for line in overview.products},
+            fileset_rates=self._meter_filesets(lines.values()),
+            engine=attach.find(self._state),
+            details=details,
+            files=files,
+            details_history=self._slow.of_subject,
+        )
+
+    def _meter(self, overview: Overview) -> None:
+        at = time.monotonic()
+        for line in overview.products:
+            self._rates.note(line.id, at, line.metered_bytes)
+        self._rates.note(ALL, at, sum(line.metered_bytes for line in overview.products))
+
+    def _meter_filesets(self, lines: Iterable[QueueLine]) -> dict[int, float]:
+        at, rates = time.monotonic(), {}
+        for line in lines:
+            if line.active:
+                self._rates.note(("fileset", line.id), at, line.done_bytes)
+                rates[line.id] = self._rates.rate(("fileset", line.id))
+        return rates
+
+    async def _read_history(self, db: Database, now: float) -> None:
+        subject = self._view.subject
+        if now - self._slow.at < HISTORY_SECONDS and subject == self._slow.subject:
+            return
+        history = tuple(await screens.throughput(db, now, HOUR, STEPS))
+        of_subject: tuple[float, ...] = ()
+        if subject is not None and subject.noun == "product":
+            of_subject = tuple(await screens.throughput(db, now, HOUR, STEPS, subject.id))
+        self._slow = _Slow(now, subject, history, of_subject)
+
+    async def _read_details(
+        self, db: Database, view: View, now: float
+    ) -> tuple[ProductDetails | FilesetDetails | None, tuple[FileLine, ...]]:
+        if view.subject is None:
+            return None, ()
+        if view.subject.noun == "product":
+            return await screens.product_details(db, view.subject.id, now), ()
+        files = await screens.file_lines(db, view.subject.id, 0, FILES) if view.files else ()
+        return await screens.fileset_details(db, view.subject.id), tuple(files)

@@ -1,0 +1,146 @@
+"""The one table of what an operator can do: keys, palette, help, footer and docs/keys.md all come from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+PANES = ("products", "queue", "failed", "details", "log")
+ALL = frozenset(PANES)
+LISTS = frozenset({"products", "queue", "failed"})
+FILESETS = frozenset({"queue", "failed", "details"})
+SUBJECTS = LISTS | FILESETS
+
+GROUPS = ("Work", "View", "Move", "Program")
+
+Keymap = Mapping[str, tuple[str, ...]]
+"""The keys of each command, by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something an operator can do.
+
+    `keys` are characters, or names such as ``ctrl+p``. `footer` is what the footer calls it, or empty: not shown there;
+    neighbours of the same `footer` share one entry. `panes` are those where it has a meaning; `writes` tells that it
+    asks the engine for a change, which a dashboard that is read-only doesn't do.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    title: str
+    help: str
+    group: str
+    panes: frozenset[str] = ALL
+    writes: bool = False
+    footer: str = ""
+
+
+class Commanding(Protocol):
+    """An app that carries out commands."""
+
+    @property
+    def keymap(self) -> Keymap:
+        """The keys in force."""
+
+    def unavailable(self, command: Command) -> str | None:
+        """Return why `command` can't be given now, in words fit for a screen, or None: it can."""
+
+    async def run_action(self, action: str) -> bool:
+        """Run ``command('ID')``."""
+
+
+def _work(id: str, keys: str, title: str, help: str, panes: frozenset[str], footer: str = "") -> Command:
+    return Command(id, tuple(keys.split()), title, help, "Work", panes, writes=True, footer=footer)
+
+
+def _view(id: str, keys: str, title: str, help: str, panes: frozenset[str] = ALL, footer: str = "") -> Command:
+    return Command(id, tuple(keys.split()), title, help, "View", panes, footer=footer)
+
+
+def _move(id: str, keys: str, title: str, help: str) -> Command:
+    return Command(id, tuple(keys.split()), title, help, "Move")
+
+
+_PRODUCTS = frozenset({"products"})
+_QUEUE = frozenset({"queue"})
+_DETAILS = frozenset({"details"})
+_FAILED = frozenset({"failed"}) | _DETAILS
+
+# Within its group a command stands where it stands in the footer: the most wanted first.
+COMMANDS: tuple[Command, ...] = (
+    Command("mark", ("space",), "Mark", "Mark the row, or take its mark away.", "Work", LISTS, footer="Mark"),
+    Command("mark_all", ("*",), "Mark all", "Mark all rows that the filter lets through, or none.", "Work", LISTS),
+    _work("retry", "r", "Retry", "Try at once what failed or is in quarantine.", SUBJECTS, "Retry"),
+    _work("retry_all", "R", "Retry all", "Retry all rows that the filter lets through.", LISTS),
+    _work(
+        "accept", "A", "Accept", "Take the size and digest that were seen as the wanted ones; for files in quarantine.",
+        _FAILED, "Accept",
+    ),
+    _work("now", "a", "Queue now", "Fetch this next, before all others, without waiting.", FILESETS, "Now"),
+    _work("hold", "h", "Hold or release", "Stop a fileset until it is released; release a held one.", FILESETS, "Hold"),
+    _work("pause", "p", "Pause or resume", "Stop the row's product, or let it go on.", SUBJECTS, "Pause"),
+    _work("cancel", "x", "Cancel", "Give a fileset up, and drop what was fetched of it.", FILESETS, "Cancel"),
+    _work("poll", "u", "Poll now", "Look at once for what is new in the source.", SUBJECTS, "Poll"),
+    _work("mirror", "m", "Mirror or stop", "Begin or end mirroring a product.", _PRODUCTS | _DETAILS, "Mirror"),
+    _work("move_down", "J", "Move down", "Let the next fileset of the product go first.", _QUEUE, "Move"),
+    _work("move_up", "K", "Move up", "Go before the previous fileset of the product.", _QUEUE, "Move"),
+    _work("raise", "+", "Raise priority", "Filesets of a higher priority are fetched first.", FILESETS, "Priority"),
+    _work("lower", "-", "Lower priority", "Filesets of a lower priority are fetched last.", FILESETS, "Priority"),
+    _work("pause_all", "P", "Pause or resume all", "Stop all fetching, or let all go on.", ALL),
+    _work("limits", "L", "Limits", "Change the number of transfers, or the bandwidth, while they run.", ALL),
+    _work("engine", "E", "Start the engine", "Start an engine when none runs; it goes on from the state.", ALL),
+    _view("overview", "o", "Overview", "Details: the state in short.", _DETAILS, "Show"),
+    _view("files", "f", "Files", "Details: the files of the fileset.", _DETAILS, "Show"),
+    _view("errors", "e", "Errors", "Details: what failed, when, and why.", _DETAILS, "Show"),
+    _view("filter", "/", "Filter", "Show only rows that contain a text.", ALL - _DETAILS, "Filter"),
+    _view("problems", "!", "Problems only", "Show only what needs attention, or all again.", ALL - _FAILED, "Problems"),
+    _view("sort", "s", "Sort", "Sort by the next column.", _PRODUCTS | _QUEUE, "Sort"),
+    _view("reverse", "S", "Reverse", "Turn the order round.", _PRODUCTS | _QUEUE),
+    _view("available", "n", "Available", "Show or hide products that nobody mirrors.", _PRODUCTS, "Available"),
+    _view("follow", "F", "Follow", "Stay at the newest line, or stop there.", frozenset({"log"}), "Follow"),
+    _view("details", "enter", "Details", "Show all about the row.", LISTS, "Details"),
+    _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
+    _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
+    _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),
+    _move("down", "j", "Next row", "Also the arrow key."),
+    _move("up", "k", "Previous row", "Also the arrow key."),
+    _move("first", "g", "First row", "Also Home."),
+    _move("last", "G", "Last row", "Also End."),
+    _move("go_products", "1", "Go to products", "The first pane."),
+    _move("go_queue", "2", "Go to queue", "The second pane."),
+    _move("go_failed", "3", "Go to failed", "The third pane."),
+    _move("go_details", "4", "Go to details", "The fourth pane."),
+    _move("go_log", "5", "Go to log", "The fifth pane."),
+    _move("next_pane", "tab", "Next pane", "Round after the last one."),
+    _move("previous_pane", "shift+tab", "Previous pane", "Round before the first one."),
+    Command("help", ("?",), "Help", "Show all commands and their keys.", "Program", footer="Help"),
+    Command("palette", ("ctrl+p", ":"), "Palette", "Find a command by its name.", "Program", footer="Palette"),
+    Command("redraw", ("ctrl+l",), "Redraw", "Paint the screen anew.", "Program"),
+    Command("quit", ("q", "ctrl+c"), "Quit", "Leave; asks what becomes of the engine while transfers run.", "Program"),
+)  # fmt: skip
+
+_BY_ID = {command.id: command for command in COMMANDS}
+
+FREELY = {"cancel": 0, "mirror": 1}
+"""How many rows a command may hit without a question, where that is not `FREELY_ELSE`."""
+FREELY_ELSE = 20
+TYPED_ABOVE = 100
+"""With more rows than these the operator types their number."""
+NEVER_TYPED = frozenset({"retry", "retry_all", "pause_all"})
+"""Trying again, and pausing, harm nothing that is there: one key is enough however much failed."""
+
+
+def by_id(id: str) -> Command:
+    """Return the command called `id`; raises KeyError."""
+    return _BY_ID[id]
+
+
+def confirm_needed(command: Command, count: int) -> Literal["ask", "type"] | None:
+    """Return how `command` on `count` rows is confirmed: not at all, by a key, or by typing the number."""
+    if command.id == "pause_all":
+        return "ask"
+    if not command.writes or count <= FREELY.get(command.id, FREELY_ELSE):
+        return None
+    return "type" if count > TYPED_ABOVE and command.id not in NEVER_TYPED else "ask"

@@ -1,0 +1,199 @@
+"""Everything about one product or one fileset, as text; and the files of a fileset, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from textual.content import Content
+
+from core.model import FileState
+from core.store.screens import AttemptLine, FileLine, FilesetDetails, ProductDetails, ProductLine
+from core.text import display
+from tui import format as fmt
+from tui.panes import failed, products, queue
+from tui.snapshot import Snapshot
+from tui.widgets.table import Cell, Column, Row
+
+STYLES = {
+    "": "",
+    "good": "$text-success",
+    "warn": "$text-warning",
+    "bad": "$text-error bold",
+    "accent": "$text-accent",
+    "dim": "dim",
+    "bold": "bold",
+}
+LABEL = 11
+FILE_COLUMNS = (
+    Column("name", "file", 12, grow=True),
+    Column("state", "state", 11),
+    Column("size", "size", 8, "right", rank=1),
+    Column("tries", "tries", 5, "right", rank=2),
+)
+_FILE_STYLES = {
+    FileState.QUARANTINED: "bad",
+    FileState.RETRY_WAIT: "warn",
+    FileState.ACTIVE: "accent",
+    FileState.STAGED: "good",
+    FileState.PUBLISHED: "good",
+}
+
+Piece = tuple[str, str]
+Line = Sequence[Piece]
+
+
+def fact(label: str, words: str, style: str = "") -> Line:
+    """Return one line: a label, and what there is to say."""
+    return [(f"{label:<{LABEL}}", "dim"), (words, STYLES[style])]
+
+
+def text(lines: Iterable[Line]) -> Content:
+    """Join lines; nothing in them is taken for markup."""
+    return Content("\n").join([Content.assemble(*line) for line in lines])
+
+
+def nothing() -> Content:
+    """Return what is shown when the cursor is on nothing."""
+    return text([[("Put the cursor on a product, a fileset or a failure.", "dim")]])
+
+
+# Products.
+
+
+def product_overview(
+    snapshot: Snapshot, details: ProductDetails, limit: float | None, permanent: Callable[[ProductLine], str]
+) -> Content:
+    """Tell all of one product; `permanent` gives the configuration line that would keep an operator's wish."""
+    line = details.line
+    mirror = products.mirror_of(snapshot, line)
+    found = products.mark(line, mirror, limit)
+    lines: list[Line] = [
+        [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), STYLES[found.style])],
+        *([[(display(line.description, 200), "dim")]] if line.description else []),
+    ]
+    if line.why:
+        lines.append(fact("why", display(line.why), found.style))
+    lines += _figures(snapshot, line, limit, details)
+    if snapshot.details_history and line.selected:
+        spark = fmt.sparkline(snapshot.details_history, 30)
+        lines.append([(f"{'1 h':<{LABEL}}", "dim"), (spark, STYLES["accent"])])
+    if mirror is not None:
+        lines += [
+            fact("source", display(mirror.url)),
+            fact("into", display(mirror.destination)),
+            fact("free", fmt.size(mirror.free) if mirror.free is not None else fmt.UNKNOWN),
+        ]
+        if mirror.stopped:
+            lines.append(fact("stopped", display(mirror.stopped), "bad"))
+    if line.wish:
+        word = "mirrored" if line.wish == "mirror" else "ignored"
+        lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), fact("", permanent(line))]
+    lines += [fact("rejected", f"{failed.what(one)}: {display(one.detail)}", "bad") for one in details.rejections]
+    return text(lines)
+
+
+def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details: ProductDetails) -> list[Line]:
+    if not line.selected:
+        return [fact("type", display(line.type)), fact("mirror", "press m to begin mirroring it")]
+    counts = line.counts
+    sla = "" if limit is None else f" of {fmt.span(limit)} allowed"
+    aside = ", ".join(
+        f"{fmt.amount(counts[state])} {state}"
+        for state in ("failed", "quarantined", "held", "excluded", "withdrawn", "cancelled")
+        if counts.get(state)
+    )
+    speed = fmt.rate(snapshot.rates.get(line.id, 0.0)) or "idle"
+    left = (
+        f"{fmt.amount(line.backlog_filesets)} filesets, {fmt.amount(line.backlog_files)} files, "
+        f"{fmt.size(line.backlog_bytes)}"
+    )
+    lines = [
+        fact("lag", f"{fmt.span(line.lag)}{sla}", "bad" if products.late(line, limit) else ""),
+        fact("to go", left if line.backlog_filesets else "nothing"),
+        fact("rate", f"{speed}, {line.active} transfers" if line.active else speed),
+        fact("eta", fmt.span(products.remaining(snapshot, line))),
+        fact("mirrored", f"{fmt.amount(line.published_filesets)} filesets, {fmt.size(line.published_bytes)}"),
+        fact("polled", fmt.ago(line.polled_at, snapshot.at)),
+    ]
+    if aside:
+        lines.append(fact("aside", aside, "warn"))
+    if line.next_try is not None:
+        lines.append(fact("next try", fmt.moment(line.next_try, snapshot.at)))
+    if details.latency is not None:
+        median, most = details.latency
+        lines.append(fact("latency", f"{fmt.span(median)} median, {fmt.span(most)} for 90 %"))
+    if line.error:
+        lines.append(fact("error", display(line.error), "bad"))
+    if line.alarm:
+        lines.append(fact("alarm", display(line.alarm), "bad"))
+    return lines
+
+
+# Filesets.
+
+
+def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> Content:
+    """Tell all of one fileset."""
+    line = details.line
+    found = queue.mark(line)
+    lines: list[Line] = [
+        [(display(line.name), "bold"), ("  ", ""), (str(found), STYLES[found.style])],
+        fact("product", display(f"{line.mirror}/{line.product}")),
+        fact("files", f"{fmt.amount(line.files)}, {fmt.size(line.bytes)}"),
+        fact("registered", fmt.moment(line.registered, snapshot.at)),
+        fact("published", fmt.moment(details.published_at, snapshot.at)),
+        fact("priority", f"{line.priority:+d}", "" if line.priority == 0 else "accent"),
+    ]
+    if line.bytes and not details.published_at:
+        lines.append([(f"{'done':<{LABEL}}", "dim"), (f"{fmt.bar(queue.share(line), 20)} {queue.share(line):.0%}", "")])
+    if line.failure:
+        lines.append(fact("failure", display(line.failure), "bad"))
+    if line.next_try is not None:
+        lines.append(fact("next try", fmt.moment(line.next_try, snapshot.at)))
+    states = ", ".join(
+        f"{fmt.amount(number)} {state}" for state, number in details.counts_by_file_state.items() if number
+    )
+    lines += [fact("states", states or "its index has not been read yet")]
+    if details.revision > 1:
+        lines.append(fact("revision", str(details.revision), "accent"))
+    lines += [fact("source", display(details.source_url)), fact("into", display(details.destination_path))]
+    if details.type:
+        lines.append(fact("type", display(details.type)))
+    lines += [fact(display(name, LABEL), display(value)) for name, value in details.columns.items()]
+    return text(lines)
+
+
+def attempts(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> Content:
+    """Tell the tries of a fileset and its files, the newest first."""
+    if not lines:
+        return text([[("Nothing has failed here.", "dim")]])
+    shown: list[Line] = []
+    for one in lines:
+        style = "good" if one.kind is None else "warn"
+        shown.append(
+            [
+                (f"{fmt.moment(one.at, snapshot.at)}  ", "dim"),
+                (f"try {one.number} ", ""),
+                (f"{one.kind or 'ok'}  ", STYLES[style]),
+                (display(one.file or "its index"), "bold"),
+            ]
+        )
+        shown.append([("  ", ""), (display(one.detail), "")])
+        if one.digest:
+            shown.append([(f"  seen: {one.size} bytes, MD5 {display(one.digest)}", "dim")])
+    return text(shown)
+
+
+def file_row(line: FileLine) -> Row:
+    """Return the cells of one file."""
+    state = FileState(line.state)
+    style = _FILE_STYLES.get(state, "")
+    words = (
+        f"{line.received / line.size:.0%}" if state is FileState.ACTIVE and line.size else str(state).replace("_", " ")
+    )
+    return (
+        Cell(display(line.name)),
+        Cell(f"{words} (accepted)" if line.accepted else words, style),
+        Cell(fmt.size(line.size)),
+        Cell(str(line.attempts) if line.attempts else ""),
+    )

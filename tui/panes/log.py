@@ -1,0 +1,43 @@
+"""The log of what happened, operators' commands and their results among it."""
+
+from __future__ import annotations
+
+from core.store.screens import EventLine
+from core.text import display
+from tui import format as fmt
+from tui.snapshot import Snapshot
+from tui.widgets.table import Cell, Column, Row
+
+COLUMNS = (
+    Column("at", "time", 9),
+    Column("level", "level", 7, rank=1),
+    Column("where", "where", 24, rank=2),
+    Column("message", "message", 20, grow=True),
+)
+_STYLES = {"error": "bad", "warning": "warn", "debug": "dim"}
+
+
+def where(line: EventLine) -> str:
+    """Return what an event is about."""
+    return display("/".join(part for part in (line.mirror, line.product, line.fileset) if part))
+
+
+def keys(snapshot: Snapshot, like: str, problems: bool) -> list[int]:
+    """Return the ids of the events to show, oldest first."""
+    return [line.id for line in snapshot.events if _fits(line, like) and (not problems or line.level in _STYLES)]
+
+
+def _fits(line: EventLine, like: str) -> bool:
+    text = f"{line.level} {where(line)} {line.message}".casefold()
+    return not like or (like.removeprefix("!").casefold() in text) != like.startswith("!")
+
+
+def row(line: EventLine) -> Row:
+    """Return the cells of one event."""
+    style = _STYLES.get(line.level, "")
+    return (
+        Cell(fmt.clock(line.at), "dim"),
+        Cell(line.level, style),
+        Cell(where(line)),
+        Cell(display(line.message), style),
+    )

@@ -1,0 +1,144 @@
+"""Products: all that the sources offer, where each stands, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from core.store.screens import MirrorLine, ProductLine
+from core.text import display
+from tui import format as fmt
+from tui.format import Mark
+from tui.snapshot import Snapshot
+from tui.widgets.table import Cell, Column, Row
+
+COLUMNS = (
+    Column("product", "product", 16, grow=True),
+    Column("state", "state", 11),
+    Column("lag", "lag", 7, "right"),
+    Column("limit", "sla", 6, "right", rank=5),
+    Column("filesets", "filesets", 8, "right", rank=4),
+    Column("left", "to go", 8, "right", rank=3),
+    Column("rate", "rate", 10, "right", rank=2),
+    Column("eta", "eta", 6, "right", rank=1),
+)
+SORTS = ("lag", "product", "state", "filesets", "left", "rate", "eta")
+"""The columns by which one can sort, in the order in which the key goes through them."""
+
+LagLimit = Callable[[ProductLine], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductView:
+    """How the products are to be shown."""
+
+    sort: str = "lag"
+    reverse: bool = False
+    like: str = ""
+    problems: bool = False
+    available: bool = True
+
+
+def mark(line: ProductLine, mirror: MirrorLine | None, limit: float | None) -> Mark:
+    """Return where a product stands, the worst first."""
+    cases = (
+        (not line.selected, Mark(".", "ignored" if line.wish == "ignore" else "available", "dim")),
+        (mirror is not None and mirror.stopped is not None, Mark("x", "stopped", "bad")),
+        (line.paused is not None or (mirror is not None and mirror.paused is not None), Mark("=", "paused", "warn")),
+        (line.alarm is not None, Mark("!", "ALARM", "bad")),
+        (line.error is not None, Mark("?", "unlisted", "bad")),
+        (line.lag is None, Mark("?", "unknown", "warn")),
+        (late(line, limit), Mark("!", "LAG", "bad")),
+        (line.counts.get("quarantined", 0) > 0, Mark("x", "blocked", "bad")),
+        (line.counts.get("failed", 0) > 0, Mark("x", "failing", "warn")),
+        (line.active > 0, Mark(">", "fetching", "accent")),
+        (line.backlog_filesets > 0, Mark("~", "behind", "accent")),
+    )
+    return next((found for holds, found in cases if holds), Mark("+", "current", "good"))
+
+
+def late(line: ProductLine, limit: float | None) -> bool:
+    """Tell whether a product lags more than it may."""
+    return line.selected and line.lag is not None and limit is not None and line.lag > limit
+
+
+def troubled(found: Mark) -> bool:
+    """Tell whether an operator should look at it."""
+    return found.style in {"bad", "warn"}
+
+
+def mirror_of(snapshot: Snapshot, line: ProductLine) -> MirrorLine | None:
+    """Return the mirror of a product."""
+    mirrors = snapshot.overview.mirrors if snapshot.overview else ()
+    return next((mirror for mirror in mirrors if mirror.name == line.mirror), None)
+
+
+def title_of(line: ProductLine, several: bool) -> str:
+    """Return the name of a product, with its mirror where there are `several`."""
+    return display(f"{line.mirror}/{line.name}" if several else line.name)
+
+
+def remaining(snapshot: Snapshot, line: ProductLine) -> float | None:
+    """Return the seconds until a product is current, at the present rate."""
+    return fmt.eta(line.backlog_bytes, snapshot.rates.get(line.id, 0.0))
+
+
+def keys(snapshot: Snapshot, view: ProductView, limit: LagLimit) -> list[int]:
+    """Return the ids of the products to show, in order: the mirrored ones first."""
+    lines = snapshot.overview.products if snapshot.overview else ()
+    marks = {line.id: mark(line, mirror_of(snapshot, line), limit(line)) for line in lines}
+    shown = [line for line in lines if _wanted(line, view, marks[line.id])]
+    shown.sort(key=lambda line: title_of(line, True))
+    shown.sort(key=lambda line: _rank(snapshot, line, view.sort, marks), reverse=falls(view.sort, view.reverse))
+    shown.sort(key=lambda line: not line.selected)
+    return [line.id for line in shown]
+
+
+def _wanted(line: ProductLine, view: ProductView, found: Mark) -> bool:
+    if not (line.selected or view.available):
+        return False
+    text = f"{line.mirror}/{line.name}".casefold()
+    inverted = view.like.startswith("!")
+    if view.like and (view.like.removeprefix("!").casefold() in text) == inverted:
+        return False
+    return troubled(found) or not view.problems
+
+
+def falls(sort: str, reverse: bool) -> bool:
+    """Tell whether the highest comes first, as it does for figures, unless that is turned round."""
+    return (sort not in {"product", "state"}) != reverse
+
+
+def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, Mark]) -> float | str:
+    # what is not known may be anything: it is shown where the worst is
+    ranks: dict[str, float | str] = {
+        "product": line.name,
+        "state": marks[line.id].word,
+        "lag": float("inf") if line.lag is None else line.lag,
+        "filesets": line.filesets,
+        "left": line.backlog_bytes,
+        "rate": snapshot.rates.get(line.id, 0.0),
+        "eta": _or_endless(remaining(snapshot, line)),
+    }
+    return ranks[sort]
+
+
+def _or_endless(seconds: float | None) -> float:
+    return float("inf") if seconds is None else seconds
+
+
+def row(snapshot: Snapshot, line: ProductLine, limit: float | None, several: bool) -> Row:
+    """Return the cells of one product."""
+    found = mark(line, mirror_of(snapshot, line), limit)
+    if not line.selected:
+        return (Cell(title_of(line, several), "dim"), Cell(str(found), found.style), *(Cell("") for _ in COLUMNS[2:]))
+    return (
+        Cell(title_of(line, several), "bold" if found.style == "bad" else ""),
+        Cell(str(found), found.style),
+        Cell(fmt.span(line.lag) if line.lag != 0 else "0", "bad" if late(line, limit) else ""),
+        Cell("" if limit is None else fmt.span(limit), "dim"),
+        Cell(fmt.amount(line.published_filesets)),
+        Cell(fmt.size(line.backlog_bytes) if line.backlog_bytes else ""),
+        Cell(fmt.rate(snapshot.rates.get(line.id, 0.0))),
+        Cell(fmt.span(remaining(snapshot, line)) if line.backlog_bytes else ""),
+    )

@@ -1,0 +1,1 @@
+"""What comes up over the dashboard, and goes again with Esc."""

@@ -1,0 +1,80 @@
+"""The last line of the screen: what can be done here, and by which key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import ClassVar
+
+from textual.content import Content
+from textual.events import Click
+from textual.style import Style
+from textual.widget import Widget
+
+from tui.commands import COMMANDS, Command, Keymap, by_id
+from tui.keymap import label
+
+_ALWAYS = ("help", "palette")
+
+
+class FooterBar(Widget):
+    """The commands of a pane, the most wanted first, as many as fit; help and palette at the right end."""
+
+    DEFAULT_CSS = """
+    FooterBar {
+        height: 1;
+        background: $panel;
+        .footer--key { color: $text-accent; text-style: bold; }
+        .footer--dim { color: $text-muted; text-style: dim; }
+    }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--dim"}
+
+    def __init__(self, keymap: Keymap, *, id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+        self._keymap = keymap
+        self._shown: tuple[str, frozenset[str]] = ("", frozenset())
+
+    def show(self, pane: str, unavailable: Mapping[str, str]) -> None:
+        """Show the commands of `pane`; those whose id is in `unavailable` are dim."""
+        shown = (pane, frozenset(unavailable))
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
+
+    def render(self) -> Content:
+        """Return the line."""
+        right = Content("  ").join(self._entry([by_id(id)]) for id in _ALWAYS)
+        left = Content(" ")
+        for entry in self._entries():
+            longer = left + entry + "  "
+            if longer.cell_length + right.cell_length > self.size.width:
+                break
+            left = longer
+        return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
+
+    async def on_click(self, event: Click) -> None:
+        """Give the command under the mouse."""
+        if command := event.style.meta.get("command"):
+            event.stop()
+            await self.app.run_action(f"command('{command}')")
+
+    def _entries(self) -> list[Content]:
+        pane, _ = self._shown
+        here = [
+            command for command in COMMANDS if command.footer and pane in command.panes and command.id not in _ALWAYS
+        ]
+        return [self._entry(list(same)) for _, same in groupby(here, key=lambda command: command.footer)]
+
+    def _entry(self, commands: Sequence[Command]) -> Content:
+        """Return the keys of `commands`, and the name that they share; a click gives the command."""
+        _, unavailable = self._shown
+        dim = unavailable.issuperset(command.id for command in commands)
+        styles = ("footer--dim", "footer--dim") if dim else ("footer--key", None)
+        key, name = (self.get_visual_style(style, partial=True) if style else Style() for style in styles)
+        clicks = [Style.from_meta({"command": command.id}) for command in commands]
+        keys = Content("/").join(
+            Content.assemble((label(self._keymap[command.id][0]), click))
+            for command, click in zip(commands, clicks, strict=True)
+        )
+        return keys.stylize(key) + Content.assemble((f" {commands[0].footer}", name + clicks[0]))

@@ -1,0 +1,50 @@
+"""Operators' wishes on their way to the engine, and what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.model import CommandKind
+from core.store import commands
+from core.store.commands import Target
+from core.store.database import Database
+from core.text import display
+from tui import attach
+
+LOOK_SECONDS = 0.05
+PATIENCE_SECONDS = 10.0
+"""How long an answer is waited for; after that, the log tells it."""
+
+Teller = Callable[[str, str], None]
+"""Takes words for the operator, and how serious they are: information, warning or error."""
+
+
+class Wishes:
+    """Writes commands for the engine, and tells their results."""
+
+    def __init__(self, state: Path, tell: Teller):
+        self._state = state
+        self._tell = tell
+
+    async def send(self, kind: CommandKind, target: Target) -> None:
+        """Write one command, and tell what became of it. Raises StateError if the state can't be opened."""
+        async with await Database.open_reader(self._state) as db:
+            number = await commands.append(db, kind, target, time.time())
+            if attach.find(self._state) is None:
+                self._tell(f"{kind}: noted; no engine runs, the next one will do it", "warning")
+                return
+            await self._wait(db, kind, number)
+
+    async def _wait(self, db: Database, kind: CommandKind, number: int) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            found = await commands.get(db, number)
+            if found is not None and found.state != "new":
+                done = found.state == "done"
+                self._tell(f"{kind}: {display(found.result or found.state)}", "information" if done else "warning")
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        self._tell(f"{kind}: the engine has not answered yet; the log will tell", "warning")
