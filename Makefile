@@ -10,7 +10,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c '$(USABLE)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint format lock
+.PHONY: demo test lint format lock screenshots
 
 demo: $(VENV)/.installed
 	@if [ "$(ONCE)" != 1 ] && [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/mirrortui demo; else exec $(BIN)/mirrortui demo --once; fi
@@ -27,6 +27,9 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.screens.shots
 
 # Versions that are locked stay while they satisfy pyproject.toml; UPGRADE=1 takes the newest ones.
 COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

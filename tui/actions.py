@@ -45,15 +45,15 @@ class Actions:
         """Return why a command can't be given now, or None."""
         main = self._main
         if main.pane not in command.panes:
-            return f"{command.title}: not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
+            return f"not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
         if command.writes and main.read_only:
-            return f"{command.title}: this dashboard is read-only"
+            return "this dashboard is read-only"
         if command.id == "engine":
             return None if main.snapshot.engine is None else "an engine runs already"
         if command.id == "accept" and not self._acceptable():
-            return "accept: only files in quarantine that came twice with the same wrong digest can be accepted"
+            return "only files in quarantine that came twice with the same wrong digest can be accepted"
         if command.writes and command.id not in {"pause_all", "limits"} and not self._has_rows():
-            return f"{command.title}: there is no row under the cursor"
+            return "there is no row under the cursor"
         return None
 
     async def run(self, command: Command) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +55,15 @@ class Dashboard(App[ExitCode]):
     ESCAPE_TO_MINIMIZE = False
     NOTIFICATION_TIMEOUT = 6
 
-    def __init__(self, config: Config, config_file: Path, *, read_only: bool):
+    def __init__(
+        self,
+        config: Config,
+        config_file: Path,
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ):
         super().__init__()
         self.config = config
         self.config_file = config_file
@@ -63,7 +72,7 @@ class Dashboard(App[ExitCode]):
         self.keymap: Keymap = effective_keys(config.dashboard.keys)
         self.main = MainScreen(config, self.preferences, self.keymap, self.unavailable, read_only=read_only)
         self.actions = Actions(self, self.main)
-        self.bridge = Bridge(config.engine.state, self._picture)
+        self.bridge = Bridge(config.engine.state, self._picture, clock, ticks)
         self.wishes = Wishes(config.engine.state, self.tell)
         self._starting = False
 
@@ -127,7 +136,7 @@ class Dashboard(App[ExitCode]):
         if reason is None:
             self._begin(self.actions.run(command), "command")
         else:
-            self.tell(reason, "warning")
+            self.tell(f"{command.title}: {reason}", "warning")
 
     def wish(self, kind: CommandKind, target: Target) -> None:
         """Send a wish to the engine; its result is told when it is there."""

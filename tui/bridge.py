@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from core.store.screens import EventLine, FileLine, FilesetDetails, Overview, ProductDetails, QueueLine
 
 from core.errors import StateError
 from core.store import screens
 from core.store.database import Database
+from core.store.screens import EventLine, FailureLine, FileLine, FilesetDetails, Overview, ProductDetails, QueueLine
 from core.text import display
 from tui import attach
 from tui.rates import Rates
@@ -28,6 +27,7 @@ STEADY_SECONDS = 1.0
 REST_FACTOR = 4
 """A state that takes long to read is read less often: at most a fifth of the time goes into reading."""
 HISTORY_SECONDS = 10.0
+FAILURES_SECONDS = 1.0
 HOUR = 3600
 STEPS = 60
 EVENTS = 2000
@@ -45,16 +45,34 @@ class _Slow:
     of_subject: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """What failed, by kind and line by line, and when it was read."""
+
+    at: float = float("-inf")
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    lines: tuple[FailureLine, ...] = ()
+
+
 class Bridge:
     """Reads the state file as long as it runs. `show` takes each snapshot; `want` changes what is read."""
 
-    def __init__(self, state: Path, show: Callable[[Snapshot], None]):
+    def __init__(
+        self,
+        state: Path,
+        show: Callable[[Snapshot], None],
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ):
         self._state = state
         self._show = show
         self._view = View()
         self._wanted = asyncio.Event()
+        self._clock = clock
+        self._ticks = ticks
         self._rates = Rates()
         self._slow = _Slow()
+        self._failed = _Failed()
         self._events: tuple[EventLine, ...] = ()
 
     def want(self, view: View) -> None:
@@ -74,7 +92,7 @@ class Bridge:
                 async with await Database.open_reader(self._state) as db:
                     await self._follow(db)
             except (StateError, sqlite3.Error) as error:
-                self._show(Snapshot(time.time(), self._view, engine=attach.find(self._state), trouble=display(error)))
+                self._show(Snapshot(self._clock(), self._view, engine=attach.find(self._state), trouble=display(error)))
             await asyncio.sleep(STEADY_SECONDS)
 
     async def _follow(self, db: Database) -> None:
@@ -94,7 +112,7 @@ class Bridge:
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
 
     async def _read(self, db: Database) -> Snapshot:
-        view, now = self._view, time.time()
+        view, now = self._view, self._clock()
         overview = await screens.overview(db, now)
         self._meter(overview)
         queue = await screens.queue_ids(db, view.order, view.reverse, view.like, view.problems)
@@ -103,14 +121,14 @@ class Bridge:
         self._events = (*self._events, *events)[-EVENTS:]
         lines = await screens.queue_lines(db, wanted)
         await self._read_history(db, now)
-        details, files = await self._read_details(db, view, now)
+        details, files = await self._read_details(db, view, overview, now)
         return Snapshot(
             at=now,
             view=view,
             overview=overview,
             queue=tuple(queue),
             lines=lines,
-            failures=tuple(await screens.failure_lines(db)),
+            failures=await self._read_failures(db, overview),
             events=self._events,
             throughput=Throughput(self._slow.history, self._rates.rate(ALL)),
             rates={line.id: self._rates.rate(line.id) for line in overview.products},
@@ -121,14 +139,21 @@ class Bridge:
             details_history=self._slow.of_subject,
         )
 
+    async def _read_failures(self, db: Database, overview: Overview) -> tuple[FailureLine, ...]:
+        """Return what failed; with thousands of them it is read anew only if their number changes, and now and then."""
+        kinds, at = dict(overview.failures_by_kind), self._ticks()
+        if kinds != self._failed.kinds or at - self._failed.at >= FAILURES_SECONDS:
+            self._failed = _Failed(at, kinds, tuple(await screens.failure_lines(db)))
+        return self._failed.lines
+
     def _meter(self, overview: Overview) -> None:
-        at = time.monotonic()
+        at = self._ticks()
         for line in overview.products:
             self._rates.note(line.id, at, line.metered_bytes)
         self._rates.note(ALL, at, sum(line.metered_bytes for line in overview.products))
 
     def _meter_filesets(self, lines: Iterable[QueueLine]) -> dict[int, float]:
-        at, rates = time.monotonic(), {}
+        at, rates = self._ticks(), {}
         for line in lines:
             if line.active:
                 self._rates.note(("fileset", line.id), at, line.done_bytes)
@@ -146,11 +171,11 @@ class Bridge:
         self._slow = _Slow(now, subject, history, of_subject)
 
     async def _read_details(
-        self, db: Database, view: View, now: float
+        self, db: Database, view: View, overview: Overview, now: float
     ) -> tuple[ProductDetails | FilesetDetails | None, tuple[FileLine, ...]]:
         if view.subject is None:
             return None, ()
         if view.subject.noun == "product":
-            return await screens.product_details(db, view.subject.id, now), ()
+            return await screens.product_details(db, view.subject.id, now, overview), ()
         files = await screens.file_lines(db, view.subject.id, 0, FILES) if view.files else ()
         return await screens.fileset_details(db, view.subject.id), tuple(files)

@@ -15,7 +15,7 @@ class Preferences(BaseModel):
 
     pane: str = "products"
     theme: str = ""
-    product_sort: str = "lag"
+    product_sort: str = "worst"
     product_reverse: bool = False
     queue_sort: str = "turn"
     queue_reverse: bool = False

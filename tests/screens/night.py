@@ -180,7 +180,16 @@ async def _trouble(db: Database, product: int, state: str, kind: str, words: str
         await db.run(
             """INSERT INTO attempts (fileset_id, file_id, at, number, kind, detail, size, digest)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
-            (row["id"], file_id(row["id"], 0), NOW - 7200 + 900 * number, number, kind, words, None, seen),
+            (
+                row["id"],
+                file_id(row["id"], 0),
+                NOW - 7200 + 900 * number,
+                number,
+                kind,
+                words,
+                row["bytes"] if seen else None,
+                seen,
+            ),
         )
 
 

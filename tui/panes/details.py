@@ -24,6 +24,7 @@ STYLES = {
     "bold": "bold",
 }
 LABEL = 11
+LAST_TRIES = 3
 FILE_COLUMNS = (
     Column("name", "file", 12, grow=True),
     Column("state", "state", 11),
@@ -71,8 +72,8 @@ def product_overview(
         [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), STYLES[found.style])],
         *([[(display(line.description, 200), "dim")]] if line.description else []),
     ]
-    if line.why:
-        lines.append(fact("why", display(line.why), found.style))
+    if why := reason(snapshot, line):
+        lines.append(fact("why", display(why), found.style))
     lines += _figures(snapshot, line, limit, details)
     if snapshot.details_history and line.selected:
         spark = fmt.sparkline(snapshot.details_history, 30)
@@ -90,6 +91,17 @@ def product_overview(
         lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), fact("", permanent(line))]
     lines += [fact("rejected", f"{failed.what(one)}: {display(one.detail)}", "bad") for one in details.rejections]
     return text(lines)
+
+
+def reason(snapshot: Snapshot, line: ProductLine) -> str:
+    """Say why a product is not current; while it is being fetched, what the source gives and how long that takes."""
+    speed = snapshot.rates.get(line.id, 0.0)
+    left = products.remaining(snapshot, line)
+    if line.active and left is not None and line.backlog_bytes:
+        return f"the source gives {fmt.rate(speed)}: current in {fmt.span(left)}"
+    if snapshot.engine is None and line.backlog_filesets:
+        return "no engine runs"
+    return line.why
 
 
 def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details: ProductDetails) -> list[Line]:
@@ -156,6 +168,8 @@ def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> Content:
     lines += [fact("states", states or "its index has not been read yet")]
     if details.revision > 1:
         lines.append(fact("revision", str(details.revision), "accent"))
+    if details.attempts:
+        lines += [[], [("last tries", "dim")], *_tries(snapshot, details.attempts[:LAST_TRIES]), []]
     lines += [fact("source", display(details.source_url)), fact("into", display(details.destination_path))]
     if details.type:
         lines.append(fact("type", display(details.type)))
@@ -167,6 +181,10 @@ def attempts(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> Content:
     """Tell the tries of a fileset and its files, the newest first."""
     if not lines:
         return text([[("Nothing has failed here.", "dim")]])
+    return text(_tries(snapshot, lines))
+
+
+def _tries(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> list[Line]:
     shown: list[Line] = []
     for one in lines:
         style = "good" if one.kind is None else "warn"
@@ -180,8 +198,9 @@ def attempts(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> Content:
         )
         shown.append([("  ", ""), (display(one.detail), "")])
         if one.digest:
-            shown.append([(f"  seen: {one.size} bytes, MD5 {display(one.digest)}", "dim")])
-    return text(shown)
+            size = "" if one.size is None else f"{fmt.amount(one.size)} bytes, "
+            shown.append([(f"  seen: {size}MD5 {display(one.digest)}", "dim")])
+    return shown
 
 
 def file_row(line: FileLine) -> Row:

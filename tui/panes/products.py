@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from core.store.screens import MirrorLine, ProductLine
 from core.text import display
@@ -22,9 +23,11 @@ COLUMNS = (
     Column("rate", "rate", 10, "right", rank=2),
     Column("eta", "eta", 6, "right", rank=1),
 )
-SORTS = ("lag", "product", "state", "filesets", "left", "rate", "eta")
+SORTS = ("worst", "lag", "product", "state", "filesets", "left", "rate", "eta")
 """The columns by which one can sort, in the order in which the key goes through them."""
 
+Rank: TypeAlias = Any
+"""A figure, a text, or several: the same kind for all rows of one sorting."""
 LagLimit = Callable[[ProductLine], float | None]
 
 
@@ -32,7 +35,7 @@ LagLimit = Callable[[ProductLine], float | None]
 class ProductView:
     """How the products are to be shown."""
 
-    sort: str = "lag"
+    sort: str = "worst"
     reverse: bool = False
     like: str = ""
     problems: bool = False
@@ -109,12 +112,15 @@ def falls(sort: str, reverse: bool) -> bool:
     return (sort not in {"product", "state"}) != reverse
 
 
-def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, Mark]) -> float | str:
+def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, Mark]) -> Rank:
+    severity = {"bad": 3, "warn": 2, "accent": 1}
+    lag = float("inf") if line.lag is None else line.lag
     # what is not known may be anything: it is shown where the worst is
-    ranks: dict[str, float | str] = {
+    ranks: dict[str, Rank] = {
+        "worst": (severity.get(marks[line.id].style, 0), lag),
         "product": line.name,
         "state": marks[line.id].word,
-        "lag": float("inf") if line.lag is None else line.lag,
+        "lag": lag,
         "filesets": line.filesets,
         "left": line.backlog_bytes,
         "rate": snapshot.rates.get(line.id, 0.0),

@@ -11,7 +11,7 @@ from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("name", "fileset", 16, grow=True),
+    Column("name", "fileset", 16, grow=True, tail=9),
     Column("product", "product", 16, rank=5),
     Column("state", "state", 11),
     Column("priority", "prio", 4, "right", rank=6),

@@ -219,7 +219,8 @@ class MainScreen(Screen[None]):
             kept.product_sort, kept.product_reverse, kept.filters.get("products", ""), kept.problems, kept.available
         )
         keys = products.keys(snapshot, view, self.lag_limit)
-        self.products.sort_mark = (kept.product_sort, products.falls(kept.product_sort, kept.product_reverse))
+        column = "state" if kept.product_sort == "worst" else kept.product_sort
+        self.products.sort_mark = (column, products.falls(kept.product_sort, kept.product_reverse))
         self.products.show(
             keys,
             lambda key: products.row(snapshot, self._products[key], self.lag_limit(self._products[key]), several),  # type: ignore[index]

@@ -44,7 +44,8 @@ Row = tuple[Cell, ...]
 class Column:
     """A column of `width` cells; the one that may `grow` takes what is left.
 
-    When there is not room for all, those of the highest `rank` are left out first; rank 0 always stays.
+    When there is not room for all, those of the highest `rank` are left out first; rank 0 always stays. Of a text that
+    is too long the last `tail` characters stay: where names differ at their end.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Column:
     align: Align = "left"
     grow: bool = False
     rank: int = 0
+    tail: int = 0
 
 
 class Place(NamedTuple):
@@ -86,11 +88,16 @@ def arrange(columns: Sequence[Column], width: int) -> tuple[Place, ...]:
 
 
 @lru_cache(8192)
-def fit(text: str, width: int, align: Align = "left") -> str:
-    """Return `text` in exactly `width` cells of a terminal, with an ellipsis where it was cut."""
+def fit(text: str, width: int, align: Align = "left", tail: int = 0) -> str:
+    """Return `text` in exactly `width` cells of a terminal, with an ellipsis where it was cut.
+
+    Its last `tail` characters are kept if that leaves at least as much of its beginning.
+    """
     length = cell_len(text)
     if length > width:
-        return set_cell_size(text, width - 1) + ELLIPSIS if width > 0 else ""
+        end = text[-tail:] if 0 < tail * 2 < width else ""
+        head = width - 1 - cell_len(end)
+        return set_cell_size(set_cell_size(text, head) + ELLIPSIS + end, width) if width > 0 else ""
     blank = " " * (width - length)
     return blank + text if align == "right" else text + blank
 
@@ -99,10 +106,10 @@ def row_line(
     row: Row | None, columns: Sequence[Column], places: Sequence[Place], *, cursor: bool, marked: bool
 ) -> Line:
     """Return the line of a row; of one that is not loaded yet, if `row` is None."""
-    margin = Cell((CURSOR if cursor else " ") + (MARK if marked else " "), "accent" if marked else "")
+    margin = Cell((CURSOR if cursor else " ") + (MARK if marked else " "), "mark" if marked else "")
     if row is None:
         row = (Cell(ELLIPSIS, "dim"),) * len(columns)
-    cells = [_in_place(row[at], width, columns[at].align) for at, width in places]
+    cells = [_in_place(row[at], width, columns[at]) for at, width in places]
     return Line((margin, *cells), "cursor" if cursor else "", marked)
 
 
@@ -114,16 +121,16 @@ def header_line(columns: Sequence[Column], places: Sequence[Place], sort: tuple[
         title = column.title
         if sort is not None and column.key == sort[0]:
             title = fit(title, min(cell_len(title), width - 1)) + (FALLING if sort[1] else RISING)
-        cells.append(_in_place(Cell(title), width, column.align))
+        cells.append(_in_place(Cell(title), width, column))
     return Line(tuple(cells), "header")
 
 
-def _in_place(cell: Cell, width: int, align: Align) -> Cell:
-    return Cell(" " * GAP + fit(cell.text, width, align), cell.style)
+def _in_place(cell: Cell, width: int, column: Column) -> Cell:
+    return Cell(" " * GAP + fit(cell.text, width, column.align, column.tail), cell.style)
 
 
 def difference(old: Line, new: Line, width: int) -> tuple[int, int] | None:
-    """Return the cells, from and up to, where `new` differs from `old` on a line of `width`; None if they look alike."""
+    """Return from which up to which cell `new` differs from `old` on a line of `width`; None if they look alike."""
     if old == new:
         return None
     widths = [cell_len(cell.text) for cell in new.cells]

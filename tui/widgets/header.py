@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.store.screens import MirrorLine
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
+from core.store.screens import MirrorLine
 from core.text import display
 from tui import format as fmt
 from tui.snapshot import Snapshot
 
 STYLES = {"good": "$text-success", "warn": "$text-warning bold", "bad": "$text-error bold", "dim": "dim"}
-NARROW = 100
-SPARK = 60
+SHORTEST_GRAPH = 10
+NEARLY_FULL = 0.95
+DAY = 86_400
 
 Piece = tuple[str, str]
 
@@ -27,7 +29,6 @@ class Situation:
     state: str
     read_only: bool
     late: int
-    unsent: int = 0
 
 
 class HeaderBar(Widget):
@@ -57,23 +58,39 @@ class HeaderBar(Widget):
         if self._picture is None or not self.content_size.width:
             return
         width = self.content_size.width
-        drawn = Content("\n").join([first_line(*self._picture, width), second_line(*self._picture, width)])
+        drawn = Content("\n").join([first_line(*self._picture, width), second_line(self._picture[0], width)])
         if drawn != self._drawn or drawn.plain != self._drawn.plain:
             self._drawn = drawn
             self.refresh()
 
 
 def first_line(snapshot: Snapshot, situation: Situation, width: int) -> Content:
-    """Say where one is, who moves the bytes, what is wrong, and when this was."""
-    left: list[Piece] = [("mirrortui ", "bold")]
-    place = situation.site if width < NARROW else f"{situation.site}:{situation.state}"
-    left += [(f"{display(place, 40)} ", "dim"), ("[RO]" if situation.read_only else "[RW]", ""), (" ", "")]
-    left += [engine_words(snapshot), ("  ", "")]
+    """Say where one is, who moves the bytes, what is wrong, and when this was; what fits least is left out first."""
+    wrong: list[Piece] = []
     for problem in problems(snapshot, situation):
-        left += [problem, (" ", "")]
-    disk = disk_words(snapshot)
-    right: list[Piece] = [*([disk, ("  ", "")] if disk else []), (fmt.clock(snapshot.at), "")]
-    return justified(left, right, width)
+        wrong += [problem, (" ", "")]
+    mode = ("[RO]" if situation.read_only else "[RW]", "")
+    now = (fmt.clock(snapshot.at), "")
+    disk, forecast = disk_words(snapshot)
+    site = display(situation.site, 20)
+    for place, right in (
+        (f"{site}:{situation.state}", [disk, forecast, now]),
+        (site, [disk, forecast, now]),
+        (site, [disk, now]),
+        (site, [now]),
+    ):
+        left = [
+            ("mirrortui ", "bold"),
+            (f"{place} ", "dim"),
+            mode,
+            (" ", ""),
+            engine_words(snapshot),
+            ("  ", ""),
+            *wrong,
+        ]
+        if cells(left) + cells(right) < width:
+            return justified(left, right, width)
+    return justified([mode, (" ", ""), engine_words(snapshot), (" ", ""), *wrong], [now], width)
 
 
 def engine_words(snapshot: Snapshot) -> Piece:
@@ -112,43 +129,50 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
     return (found or [("all well", STYLES["good"])]) + [limit for limit in limits if limit]
 
 
-def disk_words(snapshot: Snapshot) -> Piece | None:
+def disk_words(snapshot: Snapshot) -> tuple[Piece, Piece]:
     """Return how full the fullest destination is, and when it will be full."""
     mirrors = [one for one in (snapshot.overview.mirrors if snapshot.overview else ()) if one.total]
     if not mirrors:
-        return None
+        return ("", ""), ("", "")
     tightest = max(mirrors, key=_used)
-    words = f"disk {_used(tightest):.0%}"
-    if tightest.full_in is not None:
-        words += f", full in {fmt.span(tightest.full_in)}"
-    soon = tightest.full_in is not None and tightest.full_in < 86_400
-    return words, STYLES["bad"] if soon or _used(tightest) > 0.95 else ""
+    soon = tightest.full_in is not None and tightest.full_in < DAY
+    style = STYLES["bad"] if soon or _used(tightest) > NEARLY_FULL else ""
+    forecast = "" if tightest.full_in is None else f", full in {fmt.span(tightest.full_in)}"
+    return (f"disk {_used(tightest):.0%}", style), (f"{forecast}  ", style)
 
 
 def _used(mirror: MirrorLine) -> float:
     return 1 - (mirror.free or 0) / mirror.total if mirror.total else 0.0
 
 
-def second_line(snapshot: Snapshot, _: Situation, width: int) -> Content:
-    """Say how fast it goes, and how long that will take."""
+def second_line(snapshot: Snapshot, width: int) -> Content:
+    """Say how fast it goes, and how long that will take; the graph takes what room is left."""
     flow = snapshot.throughput
-    overview = snapshot.overview
-    spark = SPARK if width >= NARROW else 20
-    left: list[Piece] = [
-        (f"{fmt.rate(flow.now) or '0 B/s':>10} ", "bold"),
-        (fmt.sparkline(flow.history, spark), "$accent"),
-        (f" 60m, max {fmt.rate(flow.highest) or '0'}", "dim"),
-    ]
-    if overview is None:
-        return justified(left, [], width)
-    active = sum(line.active for line in overview.products)
-    left_seconds = fmt.eta(overview.left_bytes, flow.now)
-    right: list[Piece] = [
-        (f"{fmt.amount(active)} transfers  ", "") if width >= NARROW else ("", ""),
-        (f"{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}", ""),
-        (f"  eta {fmt.span(left_seconds)}" if overview.left_bytes else "", ""),
-    ]
+    now, most = fmt.rate(flow.now) or "0 B/s", fmt.rate(flow.highest) or "0"
+    for right in (work_words(snapshot, True), work_words(snapshot, False)):
+        room = width - len(f"{now:>10} ") - len(f" 60m, max {most}") - cells(right) - 2
+        if room >= SHORTEST_GRAPH:
+            break
+    graph = fmt.sparkline(flow.history, max(0, min(room, len(flow.history))))
+    left = [(f"{now:>10} ", "bold"), (graph, "$accent"), (f" 60m, max {most}", "dim")]
     return justified(left, right, width)
+
+
+def work_words(snapshot: Snapshot, in_full: bool) -> list[Piece]:
+    """Return what is to be done, and how long that takes at this rate."""
+    overview = snapshot.overview
+    if overview is None:
+        return []
+    active = sum(line.active for line in overview.products)
+    seconds = fmt.eta(overview.left_bytes, snapshot.throughput.now)
+    transfers = f"{fmt.amount(active)} transfers  " if in_full else ""
+    eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes else ""
+    return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]
+
+
+def cells(pieces: list[Piece]) -> int:
+    """Return how wide pieces are."""
+    return sum(cell_len(words) for words, _ in pieces)
 
 
 def justified(left: list[Piece], right: list[Piece], width: int) -> Content:

@@ -43,7 +43,7 @@ class Order:
     def follow(self, old: Order, place: int) -> int:
         """Return where the row at `place` of `old` is now.
 
-        If it is gone: where the nearest row below it is that still exists, else the nearest one above; 0 if nothing is left.
+        If it is gone: where the nearest row below it is that still exists, else the nearest one above.
         """
         if not self.keys or not old.keys:
             return 0
@@ -55,7 +55,7 @@ class Order:
         return min(place, len(self) - 1)
 
     def keeping(self, keys: Sequence[Key]) -> Order:
-        """Return the order of `keys` in which the rows that are already here stay where they are, and new ones go last."""
+        """Return the order in which those of `keys` that are here already stay as they are, and new ones go last."""
         present = frozenset(keys)
         kept = [key for key in self.keys if key in present]
         return Order(kept + [key for key in keys if key not in self.places])

@@ -9,7 +9,7 @@ from textual.screen import Screen, ScreenResultType
 
 
 class SharpUpdate(ChopsUpdate):
-    """Parts of lines. Textual's own update begins at the left edge of the widget, however far to the right a part is."""
+    """Parts of lines. Textual's own update of a part begins at the left edge of its widget."""
 
     def render_segments(self, console: Console) -> str:
         """Return what is to be written to the terminal."""

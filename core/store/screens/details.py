@@ -155,7 +155,8 @@ async def product_details(
         (product, NEWEST),
     )
     published = await db.rows(
-        """SELECT name, registered, published_at FROM filesets WHERE product_id = ? AND state = 'published'
+        """SELECT name, registered, published_at FROM filesets
+           WHERE product_id = ? AND state = 'published' AND published_at IS NOT NULL
            ORDER BY registered DESC LIMIT ?""",
         (product, LATENCIES),
     )

@@ -17,9 +17,11 @@ _OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
 _COUNTED = ("published", "queued", "failed", "quarantined", "excluded", "held", "cancelled", "withdrawn")
 
 
-@dataclass(frozen=True, slots=True)
-class ProductLine:
-    """Where a product stands. Times are in seconds since the epoch, sizes in bytes."""
+class ProductLine(NamedTuple):
+    """Where a product stands. Times are in seconds since the epoch, sizes in bytes.
+
+    A tuple, for there may be a thousand of them, several times a second.
+    """
 
     id: int
     mirror: str
@@ -106,8 +108,17 @@ async def overview(db: Database, now: float) -> Overview:
     settings = {row["key"]: row["value"] for row in await db.rows("SELECT key, value FROM settings")}
     transfers, bandwidth = (_number(settings.get(key)) for key in ("limit_transfers", "limit_bandwidth"))
     mirrors = await _mirrors(db, now)
-    known = await _known(db, now, mirrors, transfers, bandwidth)
-    products = tuple(_product(row, known) for row in await db.rows(_PRODUCTS))
+    rows = [row for row in await db.rows(_PRODUCTS) if row["mirror_id"] in mirrors]
+    active, rate = sum(row["active"] or 0 for row in rows), sum(row["rate"] or 0.0 for row in rows)
+    known = _Known(
+        now,
+        mirrors,
+        oldest={row[0]: row[1] for row in await db.rows(_OLDEST)},
+        next_tries={row[0]: row[1] for row in await db.rows(_NEXT_TRIES, {"now": now})},
+        fetching=_fetching(rows),
+        limit=reasons.limit_reached(active, rate, transfers, bandwidth),
+    )
+    products = tuple(_product(row, known) for row in rows)
     left_files, left_bytes = await left(db)
     return Overview(
         at=now,
@@ -150,16 +161,6 @@ async def _mirrors(db: Database, now: float) -> dict[int, MirrorLine]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Transfers:
-    number: int
-    received: int
-    rate: float
-
-
-_IDLE = _Transfers(0, 0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
 class _Known:
     """What is known beside the rows of products, by product."""
 
@@ -167,33 +168,15 @@ class _Known:
     mirrors: Mapping[int, MirrorLine]
     oldest: Mapping[int, int]
     next_tries: Mapping[int, float]
-    transfers: Mapping[int, _Transfers]
     fetching: Sequence[str]
     limit: str
 
 
-async def _known(
-    db: Database, now: float, mirrors: Mapping[int, MirrorLine], most: int | None, bandwidth: int | None
-) -> _Known:
-    rows = await db.rows(_TRANSFERS)
-    total = _Transfers(sum(row["number"] for row in rows), 0, sum(row["rate"] for row in rows))
-    return _Known(
-        now,
-        mirrors,
-        oldest={row["product_id"]: row["registered"] for row in await db.rows(_OLDEST)},
-        next_tries={row["product_id"]: row["next_try"] for row in await db.rows(_NEXT_TRIES, {"now": now})},
-        transfers={row["product_id"]: _Transfers(row["number"], row["received"], row["rate"]) for row in rows},
-        fetching=[row["name"] for row in rows],
-        limit=reasons.limit_reached(total.number, total.rate, most, bandwidth),
-    )
+def _fetching(rows: Sequence[sqlite3.Row]) -> list[str]:
+    """Return the names of the products of which something is being fetched, the busiest first."""
+    found = [row for row in rows if row["active"]]
+    return [row["name"] for row in sorted(found, key=lambda row: -int(row["active"]))]
 
-
-_TRANSFERS = """
-    SELECT s.product_id, p.name, count(*) AS number, sum(t.received) AS received, sum(t.rate) AS rate
-    FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
-         CROSS JOIN filesets s ON s.id = f.id >> 24 CROSS JOIN products p ON p.id = s.product_id
-    GROUP BY s.product_id ORDER BY number DESC, p.name"""
-"""Of files that are complete the meters tell; the picture of transfers may be older."""
 
 _OLDEST = f"""
     SELECT product_id, min((
@@ -213,31 +196,39 @@ _NEXT_TRIES = """
     GROUP BY product_id"""
 
 _PRODUCTS = f"""
-    WITH open AS (
-        SELECT product_id, sum(n) AS n, sum(files) AS files, sum(bytes) AS bytes,
-               sum(n) FILTER (WHERE trouble = '') AS queued,
-               sum(n) FILTER (WHERE trouble = 'failed') AS failed,
-               sum(n) FILTER (WHERE trouble = 'quarantined') AS quarantined,
+    WITH totals AS (
+        SELECT product_id,
+               sum(n) FILTER (WHERE state = 'published') AS published,
+               sum(n) FILTER (WHERE {_OPEN} AND trouble = '') AS queued,
+               sum(n) FILTER (WHERE {_OPEN} AND trouble = 'failed') AS failed,
+               sum(n) FILTER (WHERE {_OPEN} AND trouble = 'quarantined') AS quarantined,
+               sum(n) FILTER (WHERE state = 'excluded') AS excluded,
+               sum(n) FILTER (WHERE state = 'held') AS held,
+               sum(n) FILTER (WHERE state = 'cancelled') AS cancelled,
+               sum(n) FILTER (WHERE state = 'withdrawn') AS withdrawn,
+               sum(n) FILTER (WHERE {_OPEN}) AS open,
+               sum(files) FILTER (WHERE {_OPEN}) AS open_files,
+               sum(bytes) FILTER (WHERE {_OPEN}) AS open_bytes,
+               sum(bytes) FILTER (WHERE state = 'published') AS published_bytes,
                sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS discovered,
                sum(n) FILTER (WHERE trouble = '' AND state IN ('staged', 'publishing')) AS completing
-        FROM counters WHERE scope = 'fileset' AND {_OPEN} GROUP BY product_id),
-    others AS (
-        SELECT product_id, sum(n) FILTER (WHERE state = 'published') AS published,
-               sum(bytes) FILTER (WHERE state = 'published') AS published_bytes,
-               sum(n) FILTER (WHERE state = 'excluded') AS excluded, sum(n) FILTER (WHERE state = 'held') AS held,
-               sum(n) FILTER (WHERE state = 'cancelled') AS cancelled,
-               sum(n) FILTER (WHERE state = 'withdrawn') AS withdrawn
-        FROM counters WHERE scope = 'fileset' AND NOT {_OPEN} GROUP BY product_id)
-    SELECT p.mirror_id, p.id, m.name, p.name, p.type, p.description, p.selected, p.hidden, p.wish, p.paused, p.alarm,
-           p.error, p.error_kind, p.polled_at, p.tried_at,
+        FROM counters WHERE scope = 'fileset' GROUP BY product_id),
+    moving AS (
+        SELECT s.product_id, count(*) AS active, sum(t.received) AS received, sum(t.rate) AS rate
+        FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
+             CROSS JOIN filesets s ON s.id = f.id >> 24
+        GROUP BY s.product_id)
+    SELECT p.mirror_id, p.id, m.name AS mirror, p.name, p.type, p.description, p.selected, p.hidden, p.wish,
+           p.paused, p.alarm, p.error, p.error_kind, p.polled_at, p.tried_at,
            published, queued, failed, quarantined, excluded, held, cancelled, withdrawn,
-           open.n, open.files, open.bytes, published_bytes, t.files, t.bytes, discovered, completing
+           open, open_files, open_bytes, published_bytes, t.files, t.bytes, discovered, completing,
+           active, received, rate
     FROM products p JOIN mirrors m ON m.id = p.mirror_id AND m.configured LEFT JOIN meters t ON t.product_id = p.id
-         LEFT JOIN open ON open.product_id = p.id LEFT JOIN others ON others.product_id = p.id
+         LEFT JOIN totals ON totals.product_id = p.id LEFT JOIN moving ON moving.product_id = p.id
     ORDER BY p.selected DESC, m.name, p.name"""
-_FACTS = slice(1, 15)
+"""Meters and transfers are read by one statement: a file that is complete must not be counted by both, or by none."""
 _COUNTS = slice(15, 23)
-_NUMBERS = slice(23, None)
+_NUMBERS = slice(23, 33)
 
 
 class _Product(NamedTuple):
@@ -261,10 +252,11 @@ class _Product(NamedTuple):
 
 def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
     # by position: looking for each of some forty names in a row takes longer than reading the row
-    mirror, product = known.mirrors[row[0]], _Product(*row[_FACTS])
+    mirror = known.mirrors[row[0]]
+    product = _Product._make((*row[1:6], bool(row[6]), bool(row[7]), *row[8:15]))
     counts = {key: number or 0 for key, number in zip(_COUNTED, row[_COUNTS], strict=True)}
-    backlog, files, size, published, metered, metered_size, discovered, completing = (n or 0 for n in row[_NUMBERS])
-    transfers = known.transfers.get(product.id, _IDLE)
+    numbers = (number or 0 for number in row[_NUMBERS])
+    backlog, files, size, published, metered, metered_size, discovered, completing, active, received = numbers
     next_try = known.next_tries.get(product.id)
     standing = Standing(
         selected=product.selected,
@@ -281,26 +273,26 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         completing=completing,
         failed=counts["failed"],
         quarantined=counts["quarantined"],
-        active=transfers.number,
+        active=active,
         next_try=next_try,
         limit=known.limit,
         ahead=known.fetching,
     )
     return ProductLine(
-        *product._replace(selected=bool(product.selected), hidden=bool(product.hidden)),
-        lag=_lag(product, mirror, known),
-        counts=counts,
-        published_filesets=counts["published"],
-        filesets=counts["published"] + backlog + counts["held"],
-        backlog_filesets=backlog,
-        backlog_files=files,
-        backlog_bytes=size,
-        published_bytes=published,
-        metered_files=metered,
-        metered_bytes=metered_size + transfers.received,
-        active=transfers.number,
-        next_try=next_try,
-        why=reasons.why(standing),
+        *product,
+        _lag(product, mirror, known),
+        counts,
+        counts["published"],
+        counts["published"] + backlog + counts["held"],
+        backlog,
+        files,
+        size,
+        published,
+        metered,
+        metered_size + received,
+        active,
+        next_try,
+        reasons.why(standing),
     )
 
 

@@ -65,7 +65,7 @@ async def test_a_fileset_that_failed_as_a_whole_is_one_line(db: Database, raw: i
 
 async def test_refused_rows_of_every_index(db: Database, raw: int) -> None:
     async with db.transaction():
-        rows = [ListedProduct("raw"), Rejection(3, "../etc", "unsafe name")]
+        rows: list[ListedProduct | Rejection] = [ListedProduct("raw"), Rejection(3, "../etc", "unsafe name")]
         await registry.list_products(db, 1, rows, lambda _: True, NOW)
     await poll(db, raw, [Rejection(7, "..", "reserved")], cursor="c")
     row = await read_index(db, "a", some_files(), [Rejection(2, "x", "bad size")])

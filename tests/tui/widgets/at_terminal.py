@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -25,7 +26,9 @@ HERE = Path(__file__).parents[3]
 WIDTH, HEIGHT = 120, 40
 CHANGING = 20
 BELL = b"\x07"
-SETTLED = 0.1
+OTHER_BELLS = re.compile(rb"\x1b\][^\x07]*\x07")
+"""The bell also ends commands to the terminal."""
+SETTLED = 0.2
 """Seconds after which a change has been painted: some frames."""
 COLUMNS = (
     Column("name", "fileset", 16, grow=True),
@@ -62,7 +65,7 @@ class TableApp(App[None]):
         yield self.table
 
     def on_mount(self) -> None:
-        self.set_timer(2 * SETTLED, self.action_unchanged)
+        self.action_unchanged()
         if self.hertz:
             self.set_interval(1 / self.hertz, self.change)
 
@@ -103,7 +106,7 @@ class Terminal:
     def read(self) -> bytes:
         """Return what is written up to the next bell."""
         written = b""
-        while not written.endswith(BELL):
+        while not (written.endswith(BELL) and OTHER_BELLS.sub(b"", written).endswith(BELL)):
             written += os.read(self.end, 1)
         return written.removesuffix(BELL)
 
