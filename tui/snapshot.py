@@ -15,7 +15,6 @@ from core.store.screens import (
     QueueLine,
     QueueOrder,
 )
-
 from tui.attach import Engine
 
 
