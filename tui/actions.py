@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.model import CommandKind, FilesetState
@@ -386,16 +387,17 @@ class Actions:
             step = 1 if id == "next_pane" else -1
             main.go(PANES[(PANES.index(main.pane) + step) % len(PANES)])
         elif main.table is not None:
-            moves = {"down": "cursor_down", "up": "cursor_up", "first": "first", "last": "last"}
-            getattr(main.table, f"action_{moves[id]}")()
+            steps = {"down": "cursor_down", "up": "cursor_up", "first": "first", "last": "last"}
+            getattr(main.table, f"action_{steps[id]}")()
         else:
-            scroll = main.details.scroll
-            {
-                "down": scroll.scroll_down,
-                "up": scroll.scroll_up,
-                "first": scroll.scroll_home,
-                "last": scroll.scroll_end,
-            }[id](animate=False)
+            text = main.details.text
+            moves: dict[str, Callable[[], None]] = {
+                "down": partial(text.action_scroll_lines, 1),
+                "up": partial(text.action_scroll_lines, -1),
+                "first": text.action_to_first,
+                "last": text.action_to_last,
+            }
+            moves[id]()
 
     async def do_help(self) -> None:
         """Show all commands."""

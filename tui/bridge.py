@@ -73,6 +73,7 @@ class Bridge:
         self._rates = Rates()
         self._slow = _Slow()
         self._failed = _Failed()
+        self._queue: tuple[int, ...] = ()
         self._events: tuple[EventLine, ...] = ()
 
     def want(self, view: View) -> None:
@@ -117,6 +118,8 @@ class Bridge:
         self._meter(overview)
         queue = await screens.queue_ids(db, view.order, view.reverse, view.like, view.problems)
         wanted = view.visible or tuple(queue[:STEPS])
+        if len(queue) != len(self._queue) or tuple(queue) != self._queue:
+            self._queue = tuple(queue)  # else the same object: so the table sees at once that nothing has changed
         events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
         self._events = (*self._events, *events)[-EVENTS:]
         lines = await screens.queue_lines(db, wanted)
@@ -126,7 +129,7 @@ class Bridge:
             at=now,
             view=view,
             overview=overview,
-            queue=tuple(queue),
+            queue=self._queue,
             lines=lines,
             failures=await self._read_failures(db, overview),
             events=self._events,

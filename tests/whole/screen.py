@@ -21,6 +21,14 @@ ENTER, ESCAPE, TAB = "\r", "\x1b", "\t"
 CLEAR_FIELD = "\x15"
 PRODUCTS, QUEUE, FAILED, DETAILS, LOG = PANES = ("1 Products", "2 Queue", "3 Failed", "4 Details", "5 Log")
 CURSOR = ">"
+FOOTER_OF = {
+    PRODUCTS: ("n Available",),
+    QUEUE: ("J/K Move",),
+    FAILED: ("A Accept", "/ Filter"),
+    DETAILS: ("o/f/e Show",),
+    LOG: ("F Follow",),
+}
+"""What the last line says when a pane has the keyboard, and only then, on a screen of 120 columns."""
 
 
 def state_of(site: Site) -> Path:
@@ -80,10 +88,10 @@ def pane(terminal: Terminal, title: str) -> list[str]:
     lines = [_cells(line) for line in terminal.screen()]
     for top, line in enumerate(lines):
         begin = _place("".join(line), f"╭─ {title}")
-        if begin is not None:
+        if begin is not None and "╮" in line[begin:]:
             end = line.index("╮", begin)
             rows = ["".join(one[begin + 1 : end]) for one in lines[top:]]
-            bottom = next(at for at, row in enumerate(rows) if row.startswith("─") and at)
+            bottom = next((at for at, row in enumerate(rows) if row.startswith("─") and at), len(rows))
             return [rows[0].strip("─ "), *rows[1:bottom]]
     return []
 
@@ -118,22 +126,31 @@ def wait_on(terminal: Terminal, true: Callable[[], bool], what: str) -> None:
         time.sleep(0.02)
 
 
+def go(terminal: Terminal, title: str) -> None:
+    """Go to a pane by its number."""
+    terminal.send(title[0])
+    wait_for_keyboard(terminal, title)
+
+
+def wait_for_keyboard(terminal: Terminal, title: str) -> None:
+    """Wait until a pane has the keyboard."""
+    words = FOOTER_OF[title]
+    wait_on(terminal, lambda: all(word in terminal.screen()[-1] for word in words), f"{title} to have the keyboard")
+
+
 def put_cursor(terminal: Terminal, title: str, word: str) -> None:
     """Go to a list, and there to the row with `word`, as an operator does: step by step."""
-    terminal.send(title[0])
+    go(terminal, title)
     wait_for_row(terminal, title, word)
-
-    def there() -> bool:
-        rows = pane(terminal, title)
-        at = next((place for place, row in enumerate(rows) if row.startswith(CURSOR)), 0)
-        goal = next((place for place, row in enumerate(rows) if place and word in row), at)
-        if at != goal:
-            terminal.send(("j" if goal > at else "k") * abs(goal - at))
-            settled = f"{CURSOR} "
-            wait_on(terminal, lambda: any(r.startswith(settled) and word in r for r in pane(terminal, title)), word)
-        return at == goal and at > 0
-
-    wait_on(terminal, there, f"the cursor on {word}")
+    rows = pane(terminal, title)
+    at = next(place for place, row in enumerate(rows) if row.startswith(CURSOR))
+    goal = next(place for place, row in enumerate(rows) if place and word in row)
+    terminal.send(("j" if goal > at else "k") * abs(goal - at))
+    wait_on(
+        terminal,
+        lambda: any(row.startswith(CURSOR) and word in row for row in pane(terminal, title)),
+        f"the cursor on {word}",
+    )
 
 
 def _place(line: str, text: str) -> int | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from tests.servers.datastore import DataStore, Fault, ServedFile
+from tests.terminal import Terminal
 from tests.whole.screen import (
     CLEAR_FIELD,
     DETAILS,
@@ -15,9 +17,11 @@ from tests.whole.screen import (
     QUEUE,
     TAB,
     dashboard,
+    go,
     leave,
     pane,
     put_cursor,
+    wait_for_keyboard,
     wait_for_no_row,
     wait_for_row,
     wait_on,
@@ -39,77 +43,100 @@ def test_a_night_of_failures_is_understood_and_mended_by_one_key(site: Site, dat
         terminal.wait_for("x4 failed")
         wait_for_row(terminal, PRODUCTS, "prod0", "x blocked")
         wait_for_row(terminal, PRODUCTS, "prod1", "x failing")
-        kinds = [row.split()[0].strip(">") for row in pane(terminal, FAILED)[2:] if row.strip()]
-        assert [kind for kind in kinds if kind] == ["integrity"] * (len(kinds) - 1) or "missing" in kinds
+        assert kinds(pane(terminal, FAILED)) == ["integrity"] * 3 + ["missing"]
 
-        put_cursor(terminal, FAILED, "o470.chip.2")
+        put_cursor(terminal, FAILED, "chip.2.1.fits")
         wait_for_row(terminal, DETAILS, "o470.chip.2", "x blocked")
-        terminal.send(f"{ENTER}e")
-        wait_for_row(terminal, DETAILS, "try 2 integrity", "o470.chip.2.1.fits")
+        show_details(terminal, "e")
+        wait_for_row(terminal, DETAILS, "try 2 integrity")
+        wait_for_row(terminal, DETAILS, "o470.chip.2.1.fits")
         wait_for_row(terminal, DETAILS, "try 1 integrity")
         wait_for_row(terminal, DETAILS, "MD5 is ")
-        wait_for_row(terminal, DETAILS, "seen: 3001 bytes")
+        wait_for_row(terminal, DETAILS, "seen: 3,001 bytes")
         terminal.send("f")
-        wait_for_row(terminal, DETAILS, "o470.chip.2.1.fits", "quarantined")
-        wait_for_row(terminal, DETAILS, "o470.chip.2.0.fits", "staged")
+        wait_for_row(terminal, DETAILS, "o470.chip.2.1.fi", "quarantine")
+        wait_for_row(terminal, DETAILS, "o470.chip.2.0.fi", "staged")
 
-        put_cursor(terminal, FAILED, MISSING[:20])
-        terminal.send(f"{ENTER}e")
+        put_cursor(terminal, FAILED, "chip.2.0.fits")
+        show_details(terminal, "e")
         wait_for_row(terminal, DETAILS, "404 Not Found")
 
         datastore.heal()
-        terminal.send("3")
+        go(terminal, FAILED)
         terminal.send("R")
         wait_for_row(terminal, FAILED, "nothing has failed")
         for product in ("prod0", "prod1"):
             wait_for_row(terminal, PRODUCTS, product, "+ current")
+        go(terminal, LOG)
         wait_for_row(terminal, LOG, "retry by ")
         assert site.published() == expected
         leave(terminal)
 
 
-def names_in(rows: list[str], *names: str) -> list[str]:
-    """Return those of `names` that rows begin with, in the order of the rows."""
-    return [name for row in rows for name in names if row.strip("> ◆").startswith(name)]
+def kinds(rows: list[str]) -> list[str]:
+    """Return the first word of each row below title and heading."""
+    return [row.strip("> ").split()[0] for row in rows[2:] if row.strip()]
+
+
+def show_details(terminal: Terminal, tab: str) -> None:
+    terminal.send(ENTER)
+    wait_for_keyboard(terminal, DETAILS)
+    terminal.send(tab)
+
+
+def set_bandwidth(terminal: Terminal, text: str) -> None:
+    terminal.send("L")
+    terminal.wait_for("Transfers   as configured")
+    for keys in (TAB, CLEAR_FIELD, text, ENTER):
+        terminal.send(keys)
+        time.sleep(0.1)  # as fast as a hand
+
+
+def wait_for_order(terminal: Terminal, *names: str) -> None:
+    """Wait until rows of the queue begin with these names, in this order."""
+
+    def there() -> bool:
+        rows = pane(terminal, QUEUE)
+        return [name for row in rows for name in names if row.strip("> ").startswith(name)] == list(names)
+
+    wait_on(terminal, there, f"the order {names}")
 
 
 def test_the_queue_obeys(site: Site, datastore: DataStore) -> None:
-    expected = fill(datastore, products=1)
+    expected = fill(datastore, products=1, filesets=300, files=1, size=10)
     opened = threading.Event()
     datastore.fault("*.fits", Fault.gate(opened), times=None)
-    one, two, three, four = (f"o470.chip.{number}" for number in (1, 2, 3, 4))
+    first, held, given_up, before, last = (f"o470.chip.{number} " for number in (0, 2, 3, 297, 299))
     with dashboard(site) as terminal:
-        wait_for_row(terminal, QUEUE, four)
-        put_cursor(terminal, QUEUE, two)
-        terminal.send("h")
-        wait_for_row(terminal, QUEUE, two, "= held")
-        assert states(site)[two] == "held"
-        terminal.send("h")
-        wait_for_no_row(terminal, QUEUE, two, "= held")
-
-        put_cursor(terminal, QUEUE, four)
-        terminal.send("+")
-        wait_on(terminal, lambda: names_in(pane(terminal, QUEUE), four, one) == [four, one], "the raised one first")
-        terminal.send(f"4{ENTER}")
-        wait_for_row(terminal, DETAILS, "priority", "+1")
-        put_cursor(terminal, QUEUE, four)
-        terminal.send("-")
-        wait_on(terminal, lambda: names_in(pane(terminal, QUEUE), four, one) == [one, four], "it to be the last again")
-
-        put_cursor(terminal, QUEUE, three)
+        wait_for_row(terminal, QUEUE, first, "> fetching")
+        go(terminal, QUEUE)
+        terminal.send("G")
+        wait_for_row(terminal, QUEUE, f">  {last}", "- queued")
         terminal.send("K")
-        if "fetching" in wait_for_row(terminal, QUEUE, two):
-            wait_on(terminal, lambda: names_in(pane(terminal, QUEUE), two, three) == [three, two], "it to move up")
+        wait_for_order(terminal, before, last)
+        terminal.send("+")
+        wait_for_row(terminal, DETAILS, "priority", "+1")
+        terminal.send("g")
+        wait_for_order(terminal, last, first)
+
+        put_cursor(terminal, QUEUE, held)
+        terminal.send("h")
+        wait_for_row(terminal, QUEUE, held, "= held")
+        assert states(site)[held.strip()] == "held"
+        terminal.send("h")
+        wait_for_no_row(terminal, QUEUE, held, "= held")
+
+        put_cursor(terminal, QUEUE, given_up)
         terminal.send("x")
-        terminal.wait_for(f"ps1/prod0/{three}")
+        terminal.wait_for("Cancel?")
         terminal.send("y")
-        wait_for_no_row(terminal, QUEUE, three)
-        assert states(site)[three] == "cancelled"
+        wait_for_no_row(terminal, QUEUE, given_up)
+        assert states(site)[given_up.strip()] == "cancelled"
 
         opened.set()
         wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
         leave(terminal)
-    assert site.published() == {path: body for path, body in expected.items() if three not in path}
+    assert site.published() == {path: body for path, body in expected.items() if given_up.strip() + "/" not in path}
 
 
 def test_products_and_limits_obey(site: Site, datastore: DataStore) -> None:
@@ -123,13 +150,9 @@ def test_products_and_limits_obey(site: Site, datastore: DataStore) -> None:
         terminal.send("p")
         wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
 
-        terminal.send("L")
-        terminal.wait_for("as configured")
-        terminal.send(f"{TAB}50 MB/s{ENTER}")
+        set_bandwidth(terminal, "50 MB/s")
         terminal.wait_for("limit 50.0 MB/s")
-        terminal.send("L")
-        terminal.wait_for("50 MB/s")
-        terminal.send(f"{TAB}{CLEAR_FIELD}{ENTER}")
+        set_bandwidth(terminal, "")
         terminal.wait_until_gone("limit 50.0 MB/s")
 
         expected |= register(datastore, "prod0", "o470.chip.new")
@@ -160,7 +183,7 @@ def test_evidence_in_quarantine_is_accepted(site: Site, datastore: DataStore) ->
     datastore.add_product("prod0")
     datastore.add_fileset("prod0", "odd", {"a.fits": ServedFile(b"what came", md5="0" * 32)})
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "prod0/odd/a.fits", "quarantine")
+        wait_for_row(terminal, FAILED, "integrity", "prod0/odd/a.fits")
         put_cursor(terminal, FAILED, "prod0/odd")
         terminal.send("A")
         wait_for_row(terminal, FAILED, "nothing has failed")
@@ -175,13 +198,16 @@ def test_hundreds_that_fail_are_told_once_and_retried_by_one_key(site: Site, dat
     with dashboard(site) as terminal:
         wait_for_row(terminal, FAILED, "3 Failed 200: 200 missing")
         terminal.wait_for("x200 failed")
-        terminal.send("5")
+        go(terminal, LOG)
         told = [row for row in pane(terminal, LOG) if "missing" in row]
         assert len(told) <= 4, "the first, and how many more, of each product"
         datastore.heal()
-        terminal.send("3R")
+        go(terminal, FAILED)
+        terminal.send("R")
         terminal.wait_for("Retry all?")
         terminal.send("y")
+        for product in ("prod0", "prod1"):
+            wait_for_row(terminal, PRODUCTS, product, "+ current")
         wait_for_row(terminal, FAILED, "nothing has failed")
-        wait_until(lambda: site.published() == expected, "all of them")
         leave(terminal)
+    assert site.published() == expected

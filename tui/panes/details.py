@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
-from textual.content import Content
+from collections.abc import Callable, Sequence
 
 from core.model import FileState
 from core.store.screens import AttemptLine, FileLine, FilesetDetails, ProductDetails, ProductLine
@@ -12,17 +10,9 @@ from core.text import display
 from tui import format as fmt
 from tui.panes import failed, products, queue
 from tui.snapshot import Snapshot
+from tui.widgets.prose import Piece
 from tui.widgets.table import Cell, Column, Row
 
-STYLES = {
-    "": "",
-    "good": "$text-success",
-    "warn": "$text-warning",
-    "bad": "$text-error bold",
-    "accent": "$text-accent",
-    "dim": "dim",
-    "bold": "bold",
-}
 LABEL = 11
 LAST_TRIES = 3
 FILE_COLUMNS = (
@@ -39,23 +29,17 @@ _FILE_STYLES = {
     FileState.PUBLISHED: "good",
 }
 
-Piece = tuple[str, str]
 Line = Sequence[Piece]
 
 
 def fact(label: str, words: str, style: str = "") -> Line:
     """Return one line: a label, and what there is to say."""
-    return [(f"{label:<{LABEL}}", "dim"), (words, STYLES[style])]
+    return [(f"{label:<{LABEL}}", "dim"), (words, style)]
 
 
-def text(lines: Iterable[Line]) -> Content:
-    """Join lines; nothing in them is taken for markup."""
-    return Content("\n").join([Content.assemble(*line) for line in lines])
-
-
-def nothing() -> Content:
+def nothing() -> list[Line]:
     """Return what is shown when the cursor is on nothing."""
-    return text([[("Put the cursor on a product, a fileset or a failure.", "dim")]])
+    return [[("Put the cursor on a product, a fileset or a failure.", "dim")]]
 
 
 # Products.
@@ -63,13 +47,13 @@ def nothing() -> Content:
 
 def product_overview(
     snapshot: Snapshot, details: ProductDetails, limit: float | None, permanent: Callable[[ProductLine], str]
-) -> Content:
+) -> list[Line]:
     """Tell all of one product; `permanent` gives the configuration line that would keep an operator's wish."""
     line = details.line
     mirror = products.mirror_of(snapshot, line)
     found = products.mark(line, mirror, limit)
     lines: list[Line] = [
-        [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), STYLES[found.style])],
+        [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), found.style)],
         *([[(display(line.description, 200), "dim")]] if line.description else []),
     ]
     if why := reason(snapshot, line):
@@ -77,7 +61,7 @@ def product_overview(
     lines += _figures(snapshot, line, limit, details)
     if snapshot.details_history and line.selected:
         spark = fmt.sparkline(snapshot.details_history, 30)
-        lines.append([(f"{'1 h':<{LABEL}}", "dim"), (spark, STYLES["accent"])])
+        lines.append([(f"{'1 h':<{LABEL}}", "dim"), (spark, "accent")])
     if mirror is not None:
         lines += [
             fact("source", display(mirror.url)),
@@ -90,7 +74,7 @@ def product_overview(
         word = "mirrored" if line.wish == "mirror" else "ignored"
         lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), fact("", permanent(line))]
     lines += [fact("rejected", f"{failed.what(one)}: {display(one.detail)}", "bad") for one in details.rejections]
-    return text(lines)
+    return lines
 
 
 def reason(snapshot: Snapshot, line: ProductLine) -> str:
@@ -144,12 +128,12 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
 # Filesets.
 
 
-def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> Content:
+def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
     """Tell all of one fileset."""
     line = details.line
     found = queue.mark(line)
     lines: list[Line] = [
-        [(display(line.name), "bold"), ("  ", ""), (str(found), STYLES[found.style])],
+        [(display(line.name), "bold"), ("  ", ""), (str(found), found.style)],
         fact("product", display(f"{line.mirror}/{line.product}")),
         fact("files", f"{fmt.amount(line.files)}, {fmt.size(line.bytes)}"),
         fact("registered", fmt.moment(line.registered, snapshot.at)),
@@ -174,14 +158,14 @@ def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> Content:
     if details.type:
         lines.append(fact("type", display(details.type)))
     lines += [fact(display(name, LABEL), display(value)) for name, value in details.columns.items()]
-    return text(lines)
+    return lines
 
 
-def attempts(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> Content:
+def attempts(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> list[Line]:
     """Tell the tries of a fileset and its files, the newest first."""
     if not lines:
-        return text([[("Nothing has failed here.", "dim")]])
-    return text(_tries(snapshot, lines))
+        return [[("Nothing has failed here.", "dim")]]
+    return _tries(snapshot, lines)
 
 
 def _tries(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> list[Line]:
@@ -192,7 +176,7 @@ def _tries(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> list[Line]:
             [
                 (f"{fmt.moment(one.at, snapshot.at)}  ", "dim"),
                 (f"try {one.number} ", ""),
-                (f"{one.kind or 'ok'}  ", STYLES[style]),
+                (f"{one.kind or 'ok'}  ", style),
                 (display(one.file or "its index"), "bold"),
             ]
         )

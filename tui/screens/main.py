@@ -10,7 +10,6 @@ from textual.binding import BindingsMap
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import DescendantFocus, Key
-from textual.screen import Screen
 from textual.widgets import Input
 
 from core.config import Config
@@ -26,6 +25,7 @@ from tui.snapshot import Snapshot, Subject, View
 from tui.widgets.details import DetailsPane
 from tui.widgets.footer import FooterBar
 from tui.widgets.header import HeaderBar, Situation
+from tui.widgets.sharp import SharpScreen
 from tui.widgets.table import LiveTable
 
 SOURCES = frozenset({"products", "queue", "failed"})
@@ -33,7 +33,7 @@ SOURCES = frozenset({"products", "queue", "failed"})
 PROBLEMS = frozenset({"products", "queue", "log"})
 
 
-class MainScreen(Screen[None]):
+class MainScreen(SharpScreen[None]):
     """Shows snapshots, and knows what the cursor is on. What keys do is in tui.actions."""
 
     def __init__(

@@ -67,6 +67,7 @@ class LineView(ScrollView, inherit_bindings=False):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._drawn: list[Line] = []
+        self._drawn_for = Size()
         self._rows = 0
         self._thumb = (0, 0)
 
@@ -98,17 +99,30 @@ class LineView(ScrollView, inherit_bindings=False):
         """Draw all lines, and paint what differs from what was drawn before."""
         if not self.is_mounted:
             return
-        width, height = self.line_width, HEADER + self.page
-        lines = self.draw() if width and self.page else []
-        old, self._drawn = self._drawn, lines + [Line()] * (height - len(lines))
-        if len(old) == len(self._drawn):
-            spans = [difference(*pair, width) for pair in zip(old, self._drawn, strict=True)]
+        old, new = self._drawn, self._redraw()
+        if len(old) == len(new):
+            width = self._drawn_for.width
+            spans = [difference(*pair, width) for pair in zip(old, new, strict=True)]
             regions = [Region(span[0], y, span[1] - span[0], 1) for y, span in enumerate(spans) if span is not None]
             if regions:
                 self.refresh(*regions)
         else:
             self.refresh()
         self._move_thumb()
+
+    def _redraw(self) -> list[Line]:
+        self._drawn_for = self.scrollable_content_region.size
+        lines = self.draw() if self.line_width and self.page else []
+        self._drawn = lines + [Line()] * (HEADER + self.page - len(lines))
+        return self._drawn
+
+    def settle(self) -> None:
+        """Take the size that the layout has given."""
+        self.paint()
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.settle()
 
     def scroll_rows(self, rows: int, top: int) -> None:
         """Have `rows` in all, the first in sight being `top` as far as that is possible; and paint."""
@@ -137,8 +151,12 @@ class LineView(ScrollView, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Return line `y` of the widget, as it was drawn."""
+        # a widget that was hidden is not always told that it has a size again
+        if self._drawn_for != self.scrollable_content_region.size:
+            self._redraw()
+            self.call_later(self.settle)
         line = self._drawn[y] if y < len(self._drawn) else Line()
-        return strip(line, self.line_width, self._style)
+        return strip(line, self._drawn_for.width, self._style)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"table--{name or 'row'}")

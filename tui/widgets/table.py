@@ -152,12 +152,8 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         words = [part for line in self._empty.splitlines() for part in wrap(line, room)]
         return [Line((Cell(edge + part, "dim"),)) for part in words[: self.page]]
 
-    def on_resize(self) -> None:
+    def settle(self) -> None:
         """Arrange the columns anew, with the cursor in sight."""
-        self._move(self._cursor)
-
-    def on_show(self) -> None:
-        """Draw what came while the table was hidden, and so had no size."""
         self._move(self._cursor)
 
     def _follow(self, order: Order) -> None:

@@ -41,6 +41,9 @@ async def test_a_hidden_table_shows_what_came_meanwhile() -> None:
         table.show([7, 8], row)
         await pilot.pause()
         table.display = True
-        while not app.names():
-            await pilot.pause()
-        assert app.names() == ["row 7", "row 8"]
+        table.show([7, 8, 9], row)
+        await pilot.pause()
+        assert app.names() == ["row 7", "row 8", "row 9"]
+        assert app.cursor_line() == 1
+        await pilot.pause()
+        assert app.scrolled[-1] == (7, 8, 9)

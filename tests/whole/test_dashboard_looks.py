@@ -1,0 +1,148 @@
+"""The dashboard on screens of all kinds, with names that mean harm, and as it was left the last time."""
+
+from __future__ import annotations
+
+import pytest
+from rich.cells import cell_len
+
+from tests.servers.datastore import DataStore, Fault
+from tests.terminal import Terminal
+from tests.whole.screen import (
+    DETAILS,
+    ENTER,
+    FAILED,
+    LOG,
+    PANES,
+    PRODUCTS,
+    QUEUE,
+    TAB,
+    dashboard,
+    go,
+    leave,
+    pane,
+    wait_for_no_row,
+    wait_for_row,
+)
+from tests.whole.service import serving, wait_until
+from tests.whole.site import Site, fill
+
+CLIPBOARD = "\x1b]52;c;ZXZpbA==\x07"
+OVERRIDE = "\u202e"
+BENIGN = ("[/x]", "[@click=app.quit]x[/]", "観測 データ", "e\u0301a\u0308", "$text-error", "=cmd()")
+HOSTILE = ("\x1b[2J", CLIPBOARD, OVERRIDE + "gnp.exe", "\x9b31m", "a\x07b")
+FORBIDDEN = (CLIPBOARD.encode(), OVERRIDE.encode(), "\x9b".encode(), b"\x1b]52", b"\x07")
+
+
+def assert_aligned(terminal: Terminal, columns: int) -> None:
+    """Check that each border on the right is in the last column."""
+    framed = [line for line in terminal.screen() if line.startswith(("│", "╭", "╰"))]
+    assert framed
+    assert [line for line in framed if cell_len(line) != columns or line[-1] not in "│╮╯"] == []
+
+
+def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: DataStore) -> None:
+    for name in BENIGN:
+        datastore.add_product(name, description=f"{name}{HOSTILE[0]}{HOSTILE[1]}{HOSTILE[2]}")
+        datastore.add_fileset(name, name, {f"{name}.fits": b"1"}, columns={name: f"{name}{HOSTILE[1]}"})
+        datastore.fault(f"*{name.replace('[', '[[]')}.fits", Fault.status(404), times=None)
+    for name in HOSTILE:
+        datastore.add_fileset(BENIGN[0], name, {"a.fits": b"1"})
+    with dashboard(site) as terminal:
+        wait_for_row(terminal, FAILED, "[/x]", "404")
+        wait_for_row(terminal, PRODUCTS, "[@click=app.quit]x[/]")
+        wait_for_row(terminal, PRODUCTS, "観測 データ")
+        wait_for_row(terminal, LOG, "\\x1b]52;c;ZXZpbA==\\x07")
+        assert_aligned(terminal, 120)
+        for title in (PRODUCTS, QUEUE, FAILED):
+            go(terminal, title)
+            for _ in range(len(BENIGN)):
+                name = next(row for row in pane(terminal, title) if row.startswith(">"))
+                assert name
+                terminal.send("j")
+            for tab in "foe":
+                go(terminal, DETAILS)
+                terminal.send(tab)
+            terminal.send(title[0])
+            assert_aligned(terminal, 120)
+        go(terminal, PRODUCTS)
+        terminal.send("g*p")
+        wait_for_row(terminal, PRODUCTS, "= paused")
+        go(terminal, LOG)
+        assert_aligned(terminal, 120)
+        leave(terminal)
+        assert [found for found in FORBIDDEN if found in terminal.written] == []
+
+
+@pytest.fixture(name="full_site")
+def site_with_failures(site: Site, datastore: DataStore) -> Site:
+    """Return a site at which every pane has something to show."""
+    fill(datastore)
+    datastore.fault("*chip.1.1.fits", Fault.flip(3), times=None)
+    datastore.fault("*chip.2.0.fits", Fault.status(404), times=None)
+    assert site.once()["exit_code"] == 3
+    return site
+
+
+WORD_OF = {PRODUCTS: "prod0", QUEUE: "o470.chip.", FAILED: "integrity", DETAILS: "prod", LOG: "published"}
+
+
+def test_every_pane_is_reached_on_every_screen(full_site: Site) -> None:
+    screens = (
+        (80, 24, {}),
+        (40, 10, {}),
+        (300, 80, {}),
+        (120, 40, {"TERM": "linux"}),
+        (80, 24, {"NO_COLOR": "1"}),
+    )
+    with serving(full_site) as service:
+        wait_until(lambda: full_site.run("status").out, "the service")
+        for columns, lines, env in screens:
+            with dashboard(full_site, columns=columns, lines=lines, env=env) as terminal:
+                terminal.wait_for(f"LIVE pid {service.pid}")
+                for title in PANES:
+                    terminal.send(title[0])
+                    wait_for_row(terminal, title, WORD_OF[title])
+                    assert_aligned(terminal, columns)
+                for title in PANES:
+                    terminal.send(TAB)
+                    wait_for_row(terminal, title, WORD_OF[title])
+                terminal.resize(100, 30)
+                wait_for_row(terminal, PRODUCTS, "prod1")
+                leave(terminal)
+                if env.get("NO_COLOR"):
+                    assert b"\x1b[38;" not in terminal.written
+
+
+def test_what_was_set_on_the_screen_is_there_the_next_time(full_site: Site) -> None:
+    with dashboard(full_site) as terminal:
+        wait_for_row(terminal, PRODUCTS, "prod0", "blocked")
+        terminal.send("s")
+        wait_for_row(terminal, PRODUCTS, "1 Products", "sort:lag")
+        go(terminal, QUEUE)
+        terminal.send("s")
+        wait_for_row(terminal, QUEUE, "2 Queue", "sort:name")
+        terminal.send("S")
+        terminal.send("z")
+        wait_for_row(terminal, QUEUE, "2 Queue", "FROZEN")
+        go(terminal, FAILED)
+        terminal.send("/")
+        terminal.wait_for("Filter failed")
+        terminal.send("o471")
+        wait_for_row(terminal, FAILED, "3 Failed 2", "/o471")
+        terminal.send(ENTER)
+        terminal.wait_until_gone("Filter failed")
+        wait_for_no_row(terminal, FAILED, "o470")
+        terminal.send("F")
+        go(terminal, QUEUE)
+        terminal.send("!")
+        wait_for_row(terminal, QUEUE, "2 Queue", "problems only")
+        shown = pane(terminal, QUEUE)[2:6]
+        leave(terminal)
+    with dashboard(full_site) as terminal:
+        wait_for_row(terminal, PRODUCTS, "1 Products", "sort:lag", "problems only")
+        wait_for_row(terminal, QUEUE, "2 Queue 4", "sort:name", "problems only")
+        assert "FROZEN" not in pane(terminal, QUEUE)[0], "an order is frozen for a moment"
+        assert [row.split()[0] for row in pane(terminal, QUEUE)[2:6]] == [row.split()[0] for row in shown]
+        wait_for_row(terminal, FAILED, "3 Failed 2", "/o471")
+        assert "J/K Move" in terminal.screen()[-1], "the pane that was used last"
+        leave(terminal)
