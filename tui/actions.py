@@ -13,7 +13,7 @@ from core.store.screens import FailureLine, FilesetDetails, ProductDetails
 from core.text import display
 from tui.commands import PANES, Command, by_id, confirm_needed
 from tui.palette import Palette
-from tui.panes import failed, log, products, queue
+from tui.panes import failed, log
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.copy import CopyScreen
 from tui.screens.help import HelpScreen
@@ -85,7 +85,8 @@ class Actions:
         if main.pane == "details":
             return self._subject()
         if main.pane == "products":
-            found = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.product_lines(chosen)]
+            found = [Hit(mirror.name, "", mirror.name) for mirror in main.mirror_lines(chosen)]
+            found += [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.product_lines(chosen)]
         elif main.pane == "failed":
             found = [_of_failure(line) for line in main.failure_lines(chosen)]
         else:
@@ -112,13 +113,15 @@ class Actions:
 
     # Wishes.
 
-    async def _confirmed(self, command: str, hits: Sequence[Hit], consequence: str) -> bool:
+    async def _confirmed(
+        self, command: str, hits: Sequence[Hit], consequence: str, lines: Sequence[str] | None = None
+    ) -> bool:
         entry = by_id(command)
         need = confirm_needed(entry, len(hits))
         if need is None:
             return True
         typed = str(len(hits)) if need == "type" else None
-        names = [display(hit.name) for hit in hits]
+        names = [display(hit.name) for hit in hits] if lines is None else lines
         return await self._app.asked(ConfirmScreen(f"{entry.title}?", names, consequence, typed)) is True
 
     async def _on_filesets(
@@ -166,10 +169,18 @@ class Actions:
         self._clear_marks()
 
     async def do_accept(self) -> None:
-        """Take what was seen for what is wanted."""
-        await self._on_filesets(
-            "accept", CommandKind.ACCEPT, "The size and digest that were seen count from now on, not the catalogue's."
-        )
+        """Take what was seen for what is wanted, against the catalogue."""
+        hits = await self._hits()
+        lines = [line for line in self._main.snapshot.failures if line.acceptable and line.whole in _names(hits)]
+        evidence = [
+            f"{failed.what(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
+            f"came {line.seen_size} bytes, MD5 {display(line.seen_digest)}"
+            for line in lines
+        ]
+        words = "What came counts from now on, not what the catalogue says. It is fetched again, and published."
+        if lines and await self._confirmed("accept", hits, words, evidence):
+            self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(_names(hits))))
+            self._clear_marks()
 
     async def do_now(self) -> None:
         """Fetch next."""
@@ -204,19 +215,22 @@ class Actions:
         await self._on_filesets("move_down", CommandKind.MOVE, "They change their place.", "down")
 
     async def do_pause(self) -> None:
-        """Pause the products that are hit; resume them if all are paused."""
-        hits = await self._hits()
-        chosen = {(hit.mirror, hit.product) for hit in hits if hit.product}
+        """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
+        chosen = {(hit.mirror, hit.product) for hit in await self._hits()}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
-        paused = bool(lines) and all(line.paused for line in lines)
-        hits = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in lines]
-        if await self._confirmed(
-            "pause", hits, "They go on." if paused else "Nothing of them is fetched until resumed."
-        ):
+        mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
+        targets: dict[str, tuple[str, str | None, str | None]] = {
+            f"{line.mirror}/{line.name}": (line.mirror, _literal(line.name), line.paused) for line in lines
+        }
+        targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
+        paused = bool(targets) and all(held for _, _, held in targets.values())
+        hits = [Hit(name, product or "", mirror) for name, (mirror, product, _) in targets.items()]
+        words = "They go on." if paused else "Nothing of them is fetched until resumed."
+        if await self._confirmed("pause", hits, words):
             kind = CommandKind.RESUME if paused else CommandKind.PAUSE
-            for line in lines:
-                self._app.wish(kind, Target(mirror=line.mirror, product=_literal(line.name)))
+            for mirror, product, _ in targets.values():
+                self._app.wish(kind, Target(mirror=mirror, product=product))
             self._clear_marks()
 
     async def do_pause_all(self) -> None:
@@ -303,21 +317,11 @@ class Actions:
 
     async def do_sort(self) -> None:
         """Sort by the next column."""
-        kept = self._main.preferences
-        if self._main.pane == "queue":
-            kept.queue_sort = _after(queue.SORTS, kept.queue_sort)
-        else:
-            kept.product_sort = _after(products.SORTS, kept.product_sort)
-        self._main.redraw()
+        self._main.sort_by_next()
 
     async def do_reverse(self) -> None:
         """Turn the order round."""
-        kept = self._main.preferences
-        if self._main.pane == "queue":
-            kept.queue_reverse = not kept.queue_reverse
-        else:
-            kept.product_reverse = not kept.product_reverse
-        self._main.redraw()
+        self._main.turn_round()
 
     async def do_freeze(self) -> None:
         """Keep the order of the rows, or let it go."""
@@ -328,7 +332,7 @@ class Actions:
 
     async def do_follow(self) -> None:
         """Stay at the newest line, or not."""
-        self._main.preferences.follow = not self._main.preferences.follow
+        self._main.following = not self._main.following
         self._main.redraw()
 
     async def do_details(self) -> None:
@@ -416,6 +420,10 @@ class Actions:
         await self._app.leave()
 
 
+def _names(hits: Sequence[Hit]) -> list[str]:
+    return [hit.fileset for hit in hits if hit.fileset is not None]
+
+
 def _of_failure(line: FailureLine) -> Hit:
     known = line.fileset_id is not None
     return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
@@ -424,7 +432,3 @@ def _of_failure(line: FailureLine) -> Hit:
 def _literal(name: str) -> str:
     """Return a glob that matches this name alone."""
     return "".join(f"[{char}]" if char in "*?[" else char for char in name)
-
-
-def _after(names: Sequence[str], name: str) -> str:
-    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

@@ -74,7 +74,6 @@ class Dashboard(App[ExitCode]):
         self.actions = Actions(self, self.main)
         self.bridge = Bridge(config.engine.state, self._picture, clock, ticks)
         self.wishes = Wishes(config.engine.state, self.tell)
-        self._starting = False
 
     # Life.
 
@@ -154,7 +153,8 @@ class Dashboard(App[ExitCode]):
         return await self.push_screen_wait(dialog)
 
     def tell(self, words: str, severity: str = "information") -> None:
-        """Show a line for some seconds."""
+        """Show a line for some seconds, in the place of the one before."""
+        self.clear_notifications()
         known = severity if severity in {"information", "warning", "error"} else "information"
         self.notify(display(words, 500), severity=known, markup=False)  # type: ignore[arg-type]
 
@@ -162,9 +162,8 @@ class Dashboard(App[ExitCode]):
 
     def start_engine(self) -> None:
         """Start an engine in a process of its own, unless one is starting already."""
-        if not self._starting:
-            self._starting = True
-            self.tell("starting an engine ...")
+        if not self.main.starting:
+            self.main.starting = True
             self._begin(self._start_engine(), "engine")
 
     async def _start_engine(self) -> None:
@@ -173,16 +172,18 @@ class Dashboard(App[ExitCode]):
         except AttachError as error:
             self.notify(str(error), title="no engine could be started", severity="error", timeout=60, markup=False)
         finally:
-            self._starting = False
+            self.main.starting = False
             self.bridge.look()
 
     # Leaving.
 
     async def leave(self) -> None:
-        """Leave; while transfers run, ask what becomes of them."""
+        """Leave; while there is work, ask what becomes of the engine."""
         snapshot = self.main.snapshot
-        active = sum(line.active for line in snapshot.overview.products) if snapshot.overview else 0
-        if snapshot.engine is None or not active or self.main.read_only:
+        overview = snapshot.overview
+        active = sum(line.active for line in overview.products) if overview else 0
+        waiting = overview.left_files if overview else 0
+        if snapshot.engine is None or not (active or waiting) or self.main.read_only:
             self.exit(ExitCode.OK)
             return
         choice = await self.asked(QuitScreen(active, own=snapshot.engine.own))

@@ -96,11 +96,11 @@ COMMANDS: tuple[Command, ...] = (
     _view("errors", "e", "Errors", "Details: what failed, when, and why.", _DETAILS, "Show"),
     _view("filter", "/", "Filter", "Show only rows that contain a text.", ALL - _DETAILS, "Filter"),
     _view("problems", "!", "Problems only", "Show only what needs attention, or all again.", ALL - _FAILED, "Problems"),
-    _view("sort", "s", "Sort", "Sort by the next column.", _PRODUCTS | _QUEUE, "Sort"),
-    _view("reverse", "S", "Reverse", "Turn the order round.", _PRODUCTS | _QUEUE),
+    _view("sort", "s", "Sort", "Sort by the next column.", LISTS, "Sort"),
+    _view("reverse", "S", "Reverse", "Turn the order round.", LISTS),
     _view("available", "n", "Available", "Show or hide products that nobody mirrors.", _PRODUCTS, "Available"),
     _view("follow", "F", "Follow", "Stay at the newest line, or stop there.", frozenset({"log"}), "Follow"),
-    _view("details", "enter", "Details", "Show all about the row.", LISTS, "Details"),
+    _view("details", "enter", "Details", "Show all about the row.", ALL - _DETAILS, "Details"),
     _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
     _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
     _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),
@@ -128,6 +128,8 @@ FREELY = {"cancel": 0, "mirror": 1}
 FREELY_ELSE = 20
 TYPED_ABOVE = 100
 """With more rows than these the operator types their number."""
+ALWAYS_ASKED = frozenset({"pause_all", "accept"})
+"""What stops everything, and what overrides a proof."""
 NEVER_TYPED = frozenset({"retry", "retry_all", "pause_all"})
 """Trying again, and pausing, harm nothing that is there: one key is enough however much failed."""
 
@@ -139,7 +141,7 @@ def by_id(id: str) -> Command:
 
 def confirm_needed(command: Command, count: int) -> Literal["ask", "type"] | None:
     """Return how `command` on `count` rows is confirmed: not at all, by a key, or by typing the number."""
-    if command.id == "pause_all":
+    if command.id in ALWAYS_ASKED and count <= TYPED_ABOVE:
         return "ask"
     if not command.writes or count <= FREELY.get(command.id, FREELY_ELSE):
         return None

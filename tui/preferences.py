@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 from platformdirs import user_state_path
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
+
+from tui.commands import PANES
+from tui.panes import failed, products, queue
+
+
+def _one_of(names: Sequence[str]) -> AfterValidator:
+    """Refuse a name that this version doesn't know: another one may have kept it."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"expected one of {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
 
 
 class Preferences(BaseModel):
     """Sorting, filters, the pane last used, the theme."""
 
-    pane: str = "products"
+    pane: Annotated[str, _one_of(PANES)] = "products"
     theme: str = ""
-    product_sort: str = "worst"
+    product_sort: Annotated[str, _one_of(products.SORTS)] = "worst"
     product_reverse: bool = False
-    queue_sort: str = "turn"
+    queue_sort: Annotated[str, _one_of(queue.SORTS)] = "turn"
     queue_reverse: bool = False
+    failed_sort: Annotated[str, _one_of(failed.SORTS)] = "kind"
+    failed_reverse: bool = False
     filters: dict[str, str] = {}
     problems: bool = False
     available: bool = True
-    follow: bool = True
 
 
 def path_for(state: Path) -> Path:

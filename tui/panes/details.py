@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.model import FileState
-from core.store.screens import AttemptLine, FileLine, FilesetDetails, ProductDetails, ProductLine
+from core.store.screens import (
+    AttemptLine,
+    EventLine,
+    FailureLine,
+    FileLine,
+    FilesetDetails,
+    MirrorLine,
+    ProductDetails,
+    ProductLine,
+)
 from core.text import display
+from core.units import counted
 from tui import format as fmt
-from tui.panes import failed, products, queue
+from tui.panes import failed, log, products, queue
 from tui.snapshot import Snapshot
 from tui.widgets.prose import Piece
 from tui.widgets.table import Cell, Column, Row
@@ -100,7 +110,7 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
     )
     speed = fmt.rate(snapshot.rates.get(line.id, 0.0)) or "idle"
     left = (
-        f"{fmt.amount(line.backlog_filesets)} filesets, {fmt.amount(line.backlog_files)} files, "
+        f"{counted(line.backlog_filesets, 'fileset')}, {counted(line.backlog_files, 'file')}, "
         f"{fmt.size(line.backlog_bytes)}"
     )
     lines = [
@@ -108,7 +118,7 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
         fact("to go", left if line.backlog_filesets else "nothing"),
         fact("rate", f"{speed}, {line.active} transfers" if line.active else speed),
         fact("eta", fmt.span(products.remaining(snapshot, line))),
-        fact("mirrored", f"{fmt.amount(line.published_filesets)} filesets, {fmt.size(line.published_bytes)}"),
+        fact("mirrored", f"{counted(line.published_filesets, 'fileset')}, {fmt.size(line.published_bytes)}"),
         fact("polled", fmt.ago(line.polled_at, snapshot.at)),
     ]
     if aside:
@@ -123,6 +133,44 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
     if line.alarm:
         lines.append(fact("alarm", display(line.alarm), "bad"))
     return lines
+
+
+# What has no page of its own.
+
+
+def mirror_text(mirror: MirrorLine, now: float) -> list[Line]:
+    """Tell of a mirror of which no product is mirrored."""
+    found = products.mirror_mark(mirror)
+    lines: list[Line] = [[(display(mirror.name), "bold"), ("  ", ""), (str(found), found.style)]]
+    if why := mirror.stopped or mirror.error or mirror.paused:
+        lines.append(fact("why", display(why, 1000), found.style))
+    lines += [
+        fact("source", display(mirror.url)),
+        fact("into", display(mirror.destination)),
+        fact("polled", fmt.ago(mirror.polled_at, now)),
+        fact("then", "when the cause is mended: r tries again, p resumes a paused one, u looks at the source"),
+    ]
+    return lines
+
+
+def failure_text(line: FailureLine) -> list[Line]:
+    """Tell of a row of a catalogue that was refused, and never became a fileset."""
+    return [
+        [(failed.what(line), "bold"), ("  ", ""), (f"x {display(line.kind)}", "bad")],
+        fact("mirror", display(line.mirror)),
+        fact("product", display(line.product or fmt.UNKNOWN)),
+        fact("why", display(line.detail, 1000), "bad"),
+        fact("then", "the rest of the catalogue was mirrored; tell the source. r has the list read again"),
+    ]
+
+
+def event_text(line: EventLine, now: float) -> list[Line]:
+    """Tell an event in full."""
+    return [
+        [(fmt.moment(line.at, now), "dim"), (f"  {line.level}", log.STYLES.get(line.level, ""))],
+        *([fact("where", log.where(line))] if log.where(line) else []),
+        [(display(line.message, 4000), "")],
+    ]
 
 
 # Filesets.
@@ -141,7 +189,9 @@ def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
         fact("priority", f"{line.priority:+d}", "" if line.priority == 0 else "accent"),
     ]
     if line.bytes and not details.published_at:
-        lines.append([(f"{'done':<{LABEL}}", "dim"), (f"{fmt.bar(queue.share(line), 20)} {queue.share(line):.0%}", "")])
+        lines.append(
+            [(f"{'done':<{LABEL}}", "dim"), (f"{fmt.bar(queue.share(line), 20)} {int(queue.share(line) * 100)}%", "")]
+        )
     if line.failure:
         lines.append(fact("failure", display(line.failure), "bad"))
     if line.next_try is not None:

@@ -14,7 +14,7 @@ COLUMNS = (
     Column("where", "where", 24, rank=2),
     Column("message", "message", 20, grow=True),
 )
-_STYLES = {"error": "bad", "warning": "warn", "debug": "dim"}
+STYLES = {"error": "bad", "warning": "warn", "debug": "dim"}
 
 
 def where(line: EventLine) -> str:
@@ -24,7 +24,7 @@ def where(line: EventLine) -> str:
 
 def keys(snapshot: Snapshot, like: str, problems: bool) -> list[int]:
     """Return the ids of the events to show, oldest first."""
-    return [line.id for line in snapshot.events if _fits(line, like) and (not problems or line.level in _STYLES)]
+    return [line.id for line in snapshot.events if _fits(line, like) and (not problems or line.level in STYLES)]
 
 
 def _fits(line: EventLine, like: str) -> bool:
@@ -34,7 +34,7 @@ def _fits(line: EventLine, like: str) -> bool:
 
 def row(line: EventLine) -> Row:
     """Return the cells of one event."""
-    style = _STYLES.get(line.level, "")
+    style = STYLES.get(line.level, "")
     return (
         Cell(fmt.clock(line.at), "dim"),
         Cell(line.level, style),

@@ -82,19 +82,47 @@ def title_of(line: ProductLine, several: bool) -> str:
 
 
 def remaining(snapshot: Snapshot, line: ProductLine) -> float | None:
-    """Return the seconds until a product is current, at the present rate."""
+    """Return the seconds until a product is current, at the present rate; None if that can't be told.
+
+    It can't where an index is unread, so that nobody knows its bytes, or where all that is left is set aside.
+    """
+    if line.lag is None or (line.backlog_filesets and not line.backlog_bytes) or not line.counts.get("queued"):
+        return None if line.backlog_filesets or line.lag is None else 0.0
     return fmt.eta(line.backlog_bytes, snapshot.rates.get(line.id, 0.0))
 
 
+def bare_mirrors(snapshot: Snapshot) -> list[MirrorLine]:
+    """Return the mirrors that are in trouble and have no mirrored product that could show it."""
+    overview = snapshot.overview
+    if overview is None:
+        return []
+    shown = {line.mirror for line in overview.products if line.selected}
+    return [one for one in overview.mirrors if one.name not in shown and (one.stopped or one.error or one.paused)]
+
+
+def mirror_mark(mirror: MirrorLine) -> Mark:
+    """Return where a mirror stands of which no product is mirrored."""
+    if mirror.stopped:
+        return Mark("x", "stopped", "bad")
+    return Mark("?", "unlisted", "bad") if mirror.error else Mark("=", "paused", "warn")
+
+
+def mirror_row(mirror: MirrorLine) -> Row:
+    """Return the cells of a mirror of which no product is mirrored."""
+    found = mirror_mark(mirror)
+    return (Cell(f"{display(mirror.name)}/", "bold"), Cell(str(found), found.style), *(Cell("") for _ in COLUMNS[2:]))
+
+
 def keys(snapshot: Snapshot, view: ProductView, limit: LagLimit) -> list[int]:
-    """Return the ids of the products to show, in order: the mirrored ones first."""
+    """Return the keys of the rows, in order: mirrors in trouble (their id, negative), mirrored products, others."""
     lines = snapshot.overview.products if snapshot.overview else ()
     marks = {line.id: mark(line, mirror_of(snapshot, line), limit(line)) for line in lines}
     shown = [line for line in lines if _wanted(line, view, marks[line.id])]
     shown.sort(key=lambda line: title_of(line, True))
     shown.sort(key=lambda line: _rank(snapshot, line, view.sort, marks), reverse=falls(view.sort, view.reverse))
     shown.sort(key=lambda line: not line.selected)
-    return [line.id for line in shown]
+    like = view.like.casefold()
+    return [-one.id for one in bare_mirrors(snapshot) if like in one.name.casefold()] + [line.id for line in shown]
 
 
 def _wanted(line: ProductLine, view: ProductView, found: Mark) -> bool:

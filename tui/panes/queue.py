@@ -34,6 +34,8 @@ _MARKS = {
     FilesetState.PUBLISHED: Mark("+", "published", "good"),
     FilesetState.DAMAGED: Mark("x", "damaged", "bad"),
 }
+_WAITING = Mark("-", "waiting", "")
+"""Begun, and nothing of it moves at this moment."""
 _TROUBLES = {"failed": Mark("x", "failing", "warn"), "quarantined": Mark("x", "blocked", "bad")}
 
 
@@ -43,6 +45,8 @@ def mark(line: QueueLine) -> Mark:
     if state in {FilesetState.HELD, FilesetState.PUBLISHED}:
         return _MARKS[state]
     trouble = _TROUBLES.get(str(line.trouble))
+    if state is FilesetState.TRANSFERRING and not line.active and not trouble:
+        return _WAITING
     return trouble or _MARKS.get(state) or Mark(".", str(state), "dim")
 
 
@@ -66,7 +70,7 @@ def row(snapshot: Snapshot, line: QueueLine) -> Row:
         Cell(display(line.product), "dim"),
         Cell(str(found), found.style),
         Cell(f"{line.priority:+d}" if line.priority else ""),
-        Cell(f"{fmt.bar(done, BAR)} {done:4.0%}" if begun else "", "accent"),
+        Cell(f"{fmt.bar(done, BAR)} {int(done * 100):3d}%" if begun else "", "accent"),
         Cell(f"{fmt.amount(line.done_files)}/{fmt.amount(line.files)}" if begun else fmt.amount(line.files)),
         Cell(fmt.size(line.bytes) if line.files else ""),
         Cell(fmt.rate(snapshot.fileset_rates.get(line.id, 0.0))),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,23 +14,31 @@ from textual.events import DescendantFocus, Key
 from textual.widgets import Input
 
 from core.config import Config
-from core.store.screens import FailureLine, ProductLine, QueueLine, QueueOrder
+from core.store.screens import FailureLine, MirrorLine, ProductLine, QueueOrder
 from core.text import display
 from tui.commands import COMMANDS, PANES, Command, Keymap, by_id
-from tui.keymap import bindings, gives_way
+from tui.keymap import bindings, gives_way, label
 from tui.messages import Asked
-from tui.panes import failed, log, products, queue
+from tui.panes import details, failed, log, products, queue
 from tui.panes.products import ProductView
 from tui.preferences import Preferences
 from tui.snapshot import Snapshot, Subject, View
 from tui.widgets.details import DetailsPane
 from tui.widgets.footer import FooterBar
 from tui.widgets.header import HeaderBar, Situation
+from tui.widgets.prose import Piece
 from tui.widgets.sharp import SharpScreen
-from tui.widgets.table import LiveTable
+from tui.widgets.table import LiveTable, Row, RowSource
 
-SOURCES = frozenset({"products", "queue", "failed"})
+SOURCES = frozenset({"products", "queue", "failed", "log"})
 """The lists whose row the details are about."""
+EMPTY = {
+    "products": "no product is known yet",
+    "queue": "nothing waits",
+    "failed": "nothing has failed",
+    "log": "nothing has happened yet",
+}
+NOTHING_MATCHES = "nothing matches; Esc shows all again"
 PROBLEMS = frozenset({"products", "queue", "log"})
 
 
@@ -55,12 +64,10 @@ class MainScreen(SharpScreen[None]):
         self.read_only = read_only
         self.snapshot = Snapshot(0.0)
         self.header = HeaderBar()
-        self.products = LiveTable(
-            products.COLUMNS, id="products", empty="no product is known yet: is the source reachable?"
-        )
-        self.queue = LiveTable(queue.COLUMNS, id="queue", empty="nothing waits")
-        self.failed = LiveTable(failed.COLUMNS, id="failed", empty="nothing has failed")
-        self.log_table = LiveTable(log.COLUMNS, id="log", empty="nothing has happened yet")
+        self.products = LiveTable(products.COLUMNS, id="products", empty=EMPTY["products"])
+        self.queue = LiveTable(queue.COLUMNS, id="queue", empty=EMPTY["queue"])
+        self.failed = LiveTable(failed.COLUMNS, id="failed", empty=EMPTY["failed"])
+        self.log_table = LiveTable(log.COLUMNS, id="log", empty=EMPTY["log"])
         self.details = DetailsPane(self.lag_limit, self.permanent)
         self.footer = FooterBar(keymap)
         self.filter = Input(id="filter", placeholder="text to look for; !text for all but that", compact=True)
@@ -69,6 +76,8 @@ class MainScreen(SharpScreen[None]):
         self._titles: dict[str, str] = {}
         self._filtered = "products"
         self._untouched = True
+        self.following = True
+        self.starting = False
         self._products: dict[int, ProductLine] = {}
 
     def compose(self) -> ComposeResult:
@@ -140,12 +149,28 @@ class MainScreen(SharpScreen[None]):
         """What the details are about: the row of the list that had the keyboard last."""
         source = self.source
         key = self.tables[source].cursor_key
-        if source == "products" and isinstance(key, int):
+        if source == "products" and key in self._products and isinstance(key, int):
             return Subject("product", key)
         if source == "queue" and isinstance(key, int):
             return Subject("fileset", key)
         line = self._failures.get(str(key)) if source == "failed" else None
         return Subject("fileset", line.fileset_id) if line is not None and line.fileset_id is not None else None
+
+    def _instead(self) -> Sequence[Sequence[Piece]] | None:
+        """Return what the details tell of a row that has no page of its own; None if it has one."""
+        key, snapshot = self.tables[self.source].cursor_key, self.snapshot
+        if self.source == "products" and (mirrors := self.mirror_lines([key])):
+            return details.mirror_text(mirrors[0], snapshot.at)
+        if self.source == "failed" and (line := self._failures.get(str(key))) and line.fileset_id is None:
+            return details.failure_text(line)
+        if self.source == "log":
+            found = [line for line in snapshot.events if line.id == key]
+            return details.event_text(found[0], snapshot.at) if found else details.nothing()
+        return None
+
+    def mirror_lines(self, keys: Sequence[Hashable]) -> list[MirrorLine]:
+        """Return the mirrors with these keys: those that have a row of their own."""
+        return [mirror for mirror in products.bare_mirrors(self.snapshot) if -mirror.id in keys]
 
     def product_lines(self, keys: list[Hashable]) -> list[ProductLine]:
         """Return the products with these keys."""
@@ -154,10 +179,6 @@ class MainScreen(SharpScreen[None]):
     def failure_lines(self, keys: list[Hashable]) -> list[FailureLine]:
         """Return the failures with these keys."""
         return [self._failures[str(key)] for key in keys if str(key) in self._failures]
-
-    def queue_line(self, fileset: int) -> QueueLine | None:
-        """Return a fileset of the queue, if it is loaded."""
-        return self.snapshot.lines.get(fileset)
 
     def lag_limit(self, line: ProductLine) -> float | None:
         """Return how far a product may lag, in seconds."""
@@ -199,7 +220,7 @@ class MainScreen(SharpScreen[None]):
                 self._show_queue()
                 self._show_failed()
                 self._show_log()
-                self.details.show(snapshot)
+                self.details.show(snapshot, self._instead())
         self._tell_footer()
         if self.view() != snapshot.view:
             self.ask()
@@ -208,7 +229,9 @@ class MainScreen(SharpScreen[None]):
         lines = self.snapshot.overview.products if self.snapshot.overview else ()
         late = sum(products.late(line, self.lag_limit(line)) for line in lines)
         state = display(self.config.engine.state.parent, 40)
-        self.header.show(self.snapshot, Situation(self.config.dashboard.site, state, self.read_only, late))
+        self.header.show(
+            self.snapshot, Situation(self.config.dashboard.site, state, self.read_only, late, self.starting)
+        )
 
     def _show_products(self) -> None:
         snapshot, kept = self.snapshot, self.preferences
@@ -221,12 +244,15 @@ class MainScreen(SharpScreen[None]):
         keys = products.keys(snapshot, view, self.lag_limit)
         column = "state" if kept.product_sort == "worst" else kept.product_sort
         self.products.sort_mark = (column, products.falls(kept.product_sort, kept.product_reverse))
-        self.products.show(
-            keys,
-            lambda key: products.row(snapshot, self._products[key], self.lag_limit(self._products[key]), several),  # type: ignore[index]
-        )
-        if self._untouched and keys:
-            self.products.move_to(keys[0])  # until somebody takes the keyboard, the worst is shown
+        mirrors = {-mirror.id: mirror for mirror in snapshot.overview.mirrors} if snapshot.overview else {}
+
+        def row(key: Hashable) -> Row | None:
+            if isinstance(key, int) and key < 0:
+                return products.mirror_row(mirrors[key]) if key in mirrors else None
+            line = self._products.get(key)  # type: ignore[call-overload]
+            return None if line is None else products.row(snapshot, line, self.lag_limit(line), several)
+
+        self._fill(self.products, "products", keys, row)
         selected = sum(line.selected for line in lines)
         more = "" if kept.available else ", others hidden"
         self._title(self.products, "products", f"1 Products {selected}/{len(lines)}{more}", kept.product_sort)
@@ -234,35 +260,75 @@ class MainScreen(SharpScreen[None]):
     def _show_queue(self) -> None:
         snapshot, kept = self.snapshot, self.preferences
         self.queue.sort_mark = (kept.queue_sort, kept.queue_reverse)
-        self.queue.show(
-            snapshot.queue,
-            lambda key: queue.row(snapshot, snapshot.lines[key]) if key in snapshot.lines else None,  # type: ignore[index]
-        )
+        lines = snapshot.lines
+
+        def row(key: Hashable) -> Row | None:
+            line = lines.get(key)  # type: ignore[call-overload]
+            return None if line is None else queue.row(snapshot, line)
+
+        self._fill(self.queue, "queue", snapshot.queue, row)
         self._title(self.queue, "queue", f"2 Queue {len(snapshot.queue):,}", kept.queue_sort)
 
     def _show_failed(self) -> None:
         snapshot, kept = self.snapshot, self.preferences
         self._failures = {line.key: line for line in snapshot.failures}
-        keys = failed.keys(snapshot, "kind", False, kept.filters.get("failed", ""))
-        self.failed.show(keys, lambda key: failed.row(snapshot, self._failures[str(key)]))
-        kinds = snapshot.overview.failures_by_kind if snapshot.overview else {}
-        told = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items())
-        self._title(self.failed, "failed", f"3 Failed {len(keys):,}" + (f": {told}" if told else ""))
+        keys = failed.keys(snapshot, kept.failed_sort, kept.failed_reverse, kept.filters.get("failed", ""))
+        self.failed.sort_mark = (kept.failed_sort, kept.failed_reverse)
+        self._fill(self.failed, "failed", keys, lambda key: failed.row(snapshot, self._failures[str(key)]))
+        kinds = Counter(self._failures[key].kind for key in keys)
+        told = ", ".join(f"{number:,} {display(kind)}" for kind, number in kinds.most_common())
+        self._title(self.failed, "failed", f"3 Failed {len(keys):,}", also=told)
 
     def _show_log(self) -> None:
         kept, lines = self.preferences, {line.id: line for line in self.snapshot.events}
         keys = log.keys(self.snapshot, kept.filters.get("log", ""), kept.problems)
-        self.log_table.show(keys, lambda key: log.row(lines[key]))  # type: ignore[index]
-        if kept.follow and keys and self.log_table.cursor_key != keys[-1]:
+        self._fill(self.log_table, "log", keys, lambda key: log.row(lines[key]))  # type: ignore[index]
+        if self.following and keys and self.log_table.cursor_key != keys[-1]:
             self.log_table.move_to(keys[-1])
-        self._title(self.log_table, "log", "5 Log and audit" + (", following" if kept.follow else ""))
+        state = ", following" if self.following else f", stopped here: {label(self.keymap['follow'][0])} follows again"
+        self._title(self.log_table, "log", f"5 Log and audit{state}")
 
-    def _title(self, table: LiveTable, pane: str, title: str, sort: str = "") -> None:
+    def _fill(self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource) -> None:
+        """Show rows; as long as nobody has touched the keyboard the first row, the worst, has the cursor."""
+        narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
+        empty = NOTHING_MATCHES if narrowed else EMPTY[pane]
+        if table.empty != empty:
+            table.empty = empty
+        table.show(keys, row)
+        if self._untouched and keys and table is not self.log_table:
+            table.move_to(keys[0])
+
+    def sort_by_next(self) -> None:
+        """Sort the list that has the keyboard by its next column."""
+        kept = self.preferences
+        match self.pane:
+            case "queue":
+                kept.queue_sort = _after(queue.SORTS, kept.queue_sort)
+            case "failed":
+                kept.failed_sort = _after(failed.SORTS, kept.failed_sort)
+            case _:
+                kept.product_sort = _after(products.SORTS, kept.product_sort)
+        self.redraw()
+
+    def turn_round(self) -> None:
+        """Reverse the list that has the keyboard."""
+        kept = self.preferences
+        match self.pane:
+            case "queue":
+                kept.queue_reverse = not kept.queue_reverse
+            case "failed":
+                kept.failed_reverse = not kept.failed_reverse
+            case _:
+                kept.product_reverse = not kept.product_reverse
+        self.redraw()
+
+    def _title(self, table: LiveTable, pane: str, title: str, sort: str = "", also: str = "") -> None:
         kept = self.preferences
         parts = [title, f"sort:{sort}" if sort else "", "problems only" if kept.problems and pane in PROBLEMS else ""]
         parts.append(f"/{display(kept.filters[pane], 30)}" if kept.filters.get(pane) else "")
         parts.append(f"{len(table.marked):,} marked" if table.marked else "")
         parts.append("FROZEN" if table.frozen else "")
+        parts.append(also)
         words = "  ".join(part for part in parts if part)
         if self._titles.get(pane) != words:
             self._titles[pane] = words
@@ -279,7 +345,7 @@ class MainScreen(SharpScreen[None]):
     def _cursor_moved(self, event: LiveTable.CursorMoved) -> None:
         if event.table is self.log_table and self.pane == "log":
             keys = log.keys(self.snapshot, self.preferences.filters.get("log", ""), self.preferences.problems)
-            self.preferences.follow = bool(keys) and event.key == keys[-1]
+            self.following = bool(keys) and event.key == keys[-1]
         self.ask()
 
     @on(LiveTable.Scrolled)
@@ -342,3 +408,7 @@ class MainScreen(SharpScreen[None]):
     def _activated(self, event: LiveTable.Activated) -> None:
         if event.table.id in SOURCES:
             self.go("details")
+
+
+def _after(names: Sequence[str], name: str) -> str:
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

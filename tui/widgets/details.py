@@ -47,20 +47,20 @@ class DetailsPane(Vertical):
     def choose(self, tab: str) -> None:
         """Show this tab, with the next snapshot."""
         self.tab = tab
-        self.set_class(tab == "files", "-files")
 
     def take_focus(self) -> None:
         """Give the keyboard to what is shown."""
-        (self.files if self.tab == "files" else self.text).focus()
+        (self.files if self.has_class("-files") else self.text).focus()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Draw what `snapshot` tells of its subject."""
-        self.text.show(self._heading(), self._lines(snapshot))
+    def show(self, snapshot: Snapshot, instead: Sequence[Sequence[Piece]] | None) -> None:
+        """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`."""
+        self.set_class(self.tab == "files" and isinstance(snapshot.details, FilesetDetails), "-files")
+        self.text.show(self._heading(), self._lines(snapshot) if instead is None else instead)
         rows = {line.id: line for line in snapshot.files}
         self.files.show(tuple(rows), lambda key: pane.file_row(rows[key]) if key in rows else None)
 
     def _heading(self) -> list[Piece]:
-        return [(f"[{tab[0]}]{tab[1:]} ", "accent" if tab == self.tab else "dim") for tab in TABS]
+        return [(f"[{tab[0]}]{tab[1:]} ", "bold" if tab == self.tab else "dim") for tab in TABS]
 
     def _lines(self, snapshot: Snapshot) -> Sequence[Sequence[Piece]]:
         match snapshot.details:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.geometry import Region
 from textual.widget import Widget
 
 from core.store.screens import MirrorLine
@@ -29,6 +30,8 @@ class Situation:
     state: str
     read_only: bool
     late: int
+    starting: bool = False
+    """An engine is being started."""
 
 
 class HeaderBar(Widget):
@@ -38,11 +41,11 @@ class HeaderBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._drawn = Content("")
+        self._drawn = [Content(""), Content("")]
         self._picture: tuple[Snapshot, Situation] | None = None
 
     def show(self, snapshot: Snapshot, situation: Situation) -> None:
-        """Draw anew, if anything has changed."""
+        """Draw anew, and paint what has changed."""
         self._picture = snapshot, situation
         self._draw()
 
@@ -52,16 +55,30 @@ class HeaderBar(Widget):
 
     def render(self) -> Content:
         """Return what was drawn last."""
-        return self._drawn
+        return Content("\n").join(self._drawn)
 
     def _draw(self) -> None:
-        if self._picture is None or not self.content_size.width:
-            return
         width = self.content_size.width
-        drawn = Content("\n").join([first_line(*self._picture, width), second_line(self._picture[0], width)])
-        if drawn != self._drawn or drawn.plain != self._drawn.plain:
-            self._drawn = drawn
-            self.refresh()
+        if self._picture is None or not width:
+            return
+        old = self._drawn
+        self._drawn = [first_line(*self._picture, width), second_line(self._picture[0], width)]
+        for y, (before, after) in enumerate(zip(old, self._drawn, strict=True)):
+            if not before.is_same(after):
+                same = _same(before.plain, after.plain)
+                begin = same if _looks(before, same) == _looks(after, same) else 0
+                left = cell_len(after.plain[:begin])
+                self.refresh(Region(self.gutter.left + left, y, width - left, 1))
+
+
+def _same(old: str, new: str) -> int:
+    """Return how many characters at the beginning are the same."""
+    return next((at for at, (before, after) in enumerate(zip(old, new, strict=False)) if before != after), 0)
+
+
+def _looks(line: Content, end: int) -> list[object]:
+    """Return how the first `end` characters look."""
+    return [(span.start, min(span.end, end), span.style) for span in line.spans if span.start < end]
 
 
 def first_line(snapshot: Snapshot, situation: Situation, width: int) -> Content:
@@ -84,20 +101,22 @@ def first_line(snapshot: Snapshot, situation: Situation, width: int) -> Content:
             (f"{place} ", "dim"),
             mode,
             (" ", ""),
-            engine_words(snapshot),
+            engine_words(snapshot, situation),
             ("  ", ""),
             *wrong,
         ]
         if cells(left) + cells(right) < width:
             return justified(left, right, width)
-    return justified([mode, (" ", ""), engine_words(snapshot), (" ", ""), *wrong], [now], width)
+    words, style = engine_words(snapshot, situation)
+    short = [(f"{site} ", "dim"), mode, (f" {words.partition(' pid ')[0]} ", style), *wrong]
+    return justified(short, [now] if cells(short) + cells([now]) < width else [], width)
 
 
-def engine_words(snapshot: Snapshot) -> Piece:
+def engine_words(snapshot: Snapshot, situation: Situation) -> Piece:
     """Return who moves the bytes."""
     engine = snapshot.engine
     if engine is None:
-        return "NO ENGINE, press E to start one", STYLES["bad"]
+        return ("starting an engine ...", "") if situation.starting else ("NO ENGINE, E starts one", STYLES["bad"])
     overview = snapshot.overview
     verb = "DRAINING" if overview is not None and overview.phase == "draining" else "LIVE"
     return f"{verb} pid {engine.pid}@{display(engine.host, 20)}", STYLES["warn" if verb == "DRAINING" else "good"]

@@ -14,11 +14,14 @@ from tui.widgets.lines import LineView
 Piece = tuple[str, str]
 """A text, and one of the styles of table cells."""
 
+INDENT = 4
 _WORDS = re.compile(r"\S+\s*|\s+")
 
 
 class Prose(LineView, can_focus=True):
-    """Shows lines under a heading that stays. What is too long goes on below, as far to the right as `hang` says."""
+    """Shows lines under a heading that stays. What is too long goes on below: under the text, if a label of `hang`
+    cells stands before it.
+    """
 
     BINDINGS = [  # noqa: RUF012 - as Textual declares it
         Binding("up", "scroll_lines(-1)", show=False),
@@ -58,7 +61,10 @@ class Prose(LineView, can_focus=True):
         width = self.line_width
         if width and width != self._wrapped_at:
             self._wrapped_at = width
-            self._wrapped = [Line(cells) for line in self._lines for cells in wrapped(line, width, self._hang)]
+            self._wrapped = [Line(cells) for line in self._lines for cells in wrapped(line, width, self._indent(line))]
+
+    def _indent(self, line: Sequence[Piece]) -> int:
+        return self._hang if line and len(line[0][0]) == self._hang else INDENT
 
     def action_scroll_lines(self, step: int) -> None:
         """Scroll by `step` lines."""
