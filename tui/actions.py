@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.model import CommandKind, FilesetState
 from core.store.commands import Target
-from core.store.screens import FailureLine, FilesetDetails, ProductDetails
 from core.text import display
 from tui.commands import PANES, Command, by_id, confirm_needed
+from tui.hits import Hit, Hits, literal, names, of_failure
 from tui.palette import Palette
 from tui.panes import failed, log
 from tui.screens.confirm import ConfirmScreen
@@ -24,23 +23,13 @@ if TYPE_CHECKING:
     from tui.screens.main import MainScreen
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One row that a command is about: its name in full, and what the engine is told."""
-
-    name: str
-    product: str
-    mirror: str
-    fileset: str | None = None
-    state: str = ""
-
-
 class Actions:
     """Carries out commands on the main screen; `run` by id."""
 
     def __init__(self, app: Dashboard, main: MainScreen):
         self._app = app
         self._main = main
+        self._hits = Hits(app, main)
 
     def unavailable(self, command: Command) -> str | None:
         """Return why a command can't be given now, or None."""
@@ -51,9 +40,9 @@ class Actions:
             return "this dashboard is read-only"
         if command.id == "engine":
             return None if main.snapshot.engine is None else "an engine runs already"
-        if command.id == "accept" and not self._acceptable():
+        if command.id == "accept" and not self._hits.acceptable():
             return "only files in quarantine that came twice with the same wrong digest can be accepted"
-        if command.writes and command.id not in {"pause_all", "limits"} and not self._has_rows():
+        if command.writes and command.id not in {"pause_all", "limits"} and not self._hits.some():
             return "there is no row under the cursor"
         return None
 
@@ -64,52 +53,6 @@ class Actions:
             await getattr(self, name)()
         else:
             await self._move(command.id)
-
-    # What is hit.
-
-    def _keys(self) -> list[Hashable]:
-        table = self._main.tables.get(self._main.pane)
-        if table is None:
-            return []
-        marked = list(table.marked)
-        return marked or ([table.cursor_key] if table.cursor_key is not None else [])
-
-    def _has_rows(self) -> bool:
-        if self._main.pane == "details":
-            return self._main.snapshot.details is not None
-        return bool(self._keys())
-
-    async def _hits(self, keys: Sequence[Hashable] | None = None) -> list[Hit]:
-        """Return what the marked rows, or that of the cursor, stand for; the same thing once."""
-        main, chosen = self._main, list(self._keys() if keys is None else keys)
-        if main.pane == "details":
-            return self._subject()
-        if main.pane == "products":
-            found = [Hit(mirror.name, "", mirror.name) for mirror in main.mirror_lines(chosen)]
-            found += [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.product_lines(chosen)]
-        elif main.pane == "failed":
-            found = [_of_failure(line) for line in main.failure_lines(chosen)]
-        else:
-            lines = await self._app.queue_lines([key for key in chosen if isinstance(key, int)])
-            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines]
-        return list({hit.name: hit for hit in found}.values())
-
-    def _subject(self) -> list[Hit]:
-        match self._main.snapshot.details:
-            case ProductDetails(line=line):
-                return [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror)]
-            case FilesetDetails(line=fileset):
-                return [Hit(fileset.whole, fileset.product, fileset.mirror, fileset.whole, fileset.state)]
-        return []
-
-    def _acceptable(self) -> bool:
-        main = self._main
-        if main.pane == "failed":
-            return any(line.acceptable for line in main.failure_lines(self._keys()))
-        details = main.snapshot.details
-        return isinstance(details, FilesetDetails) and any(
-            line.acceptable for line in main.snapshot.failures if line.fileset_id == details.line.id
-        )
 
     # Wishes.
 
@@ -127,7 +70,7 @@ class Actions:
     async def _on_filesets(
         self, command: str, kind: CommandKind, consequence: str, value: str | None = None, hits: list[Hit] | None = None
     ) -> None:
-        hits = await self._hits() if hits is None else hits
+        hits = await self._hits.found() if hits is None else hits
         filesets = [hit for hit in hits if hit.fileset is not None]
         if not filesets:
             self._app.tell(f"{command}: put the cursor on a fileset", "warning")
@@ -144,19 +87,19 @@ class Actions:
 
     async def do_retry(self) -> None:
         """Retry what is hit: filesets by name, products as a whole."""
-        await self._retry("retry", await self._hits())
+        await self._retry("retry", await self._hits.found())
 
     async def do_retry_all(self) -> None:
         """Retry all that the filter lets through."""
         main = self._main
         if main.pane == "failed" and not main.preferences.filters.get("failed"):
-            hits = [_of_failure(line) for line in main.snapshot.failures]
+            hits = [of_failure(line) for line in main.snapshot.failures]
             if await self._confirmed("retry_all", hits, "All that failed is tried again at once."):
                 self._app.wish(CommandKind.RETRY, Target())
             return
         table = main.tables.get(main.pane)
         keys = list(table.keys) if table is not None else []
-        await self._retry("retry_all", await self._hits(keys))
+        await self._retry("retry_all", await self._hits.found(keys))
 
     async def _retry(self, command: str, hits: list[Hit]) -> None:
         if not await self._confirmed(command, hits, "They are tried again at once."):
@@ -165,13 +108,13 @@ class Actions:
         if filesets:
             self._app.wish(CommandKind.RETRY, Target(filesets=filesets))
         for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
-            self._app.wish(CommandKind.RETRY, Target(mirror=mirror, product=_literal(product) if product else None))
+            self._app.wish(CommandKind.RETRY, Target(mirror=mirror, product=literal(product) if product else None))
         self._clear_marks()
 
     async def do_accept(self) -> None:
         """Take what was seen for what is wanted, against the catalogue."""
-        hits = await self._hits()
-        lines = [line for line in self._main.snapshot.failures if line.acceptable and line.whole in _names(hits)]
+        hits = await self._hits.found()
+        lines = [line for line in self._main.snapshot.failures if line.acceptable and line.whole in names(hits)]
         evidence = [
             f"{failed.what(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
             f"came {line.seen_size} bytes, MD5 {display(line.seen_digest)}"
@@ -179,7 +122,7 @@ class Actions:
         ]
         words = "What came counts from now on, not what the catalogue says. It is fetched again, and published."
         if lines and await self._confirmed("accept", hits, words, evidence):
-            self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(_names(hits))))
+            self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(names(hits))))
             self._clear_marks()
 
     async def do_now(self) -> None:
@@ -188,7 +131,7 @@ class Actions:
 
     async def do_hold(self) -> None:
         """Hold filesets, or release them if all of them are held."""
-        hits = await self._hits()
+        hits = await self._hits.found()
         held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
         kind = CommandKind.RELEASE if held else CommandKind.HOLD
         words = "They go on." if held else "They stop until they are released."
@@ -216,12 +159,12 @@ class Actions:
 
     async def do_pause(self) -> None:
         """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
-        chosen = {(hit.mirror, hit.product) for hit in await self._hits()}
+        chosen = {(hit.mirror, hit.product) for hit in await self._hits.found()}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
         mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
         targets: dict[str, tuple[str, str | None, str | None]] = {
-            f"{line.mirror}/{line.name}": (line.mirror, _literal(line.name), line.paused) for line in lines
+            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused) for line in lines
         }
         targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
         paused = bool(targets) and all(held for _, _, held in targets.values())
@@ -245,12 +188,12 @@ class Actions:
 
     async def do_poll(self) -> None:
         """Look at the source of the products that are hit."""
-        for mirror, product in sorted({(hit.mirror, hit.product) for hit in await self._hits()}):
-            self._app.wish(CommandKind.POLL, Target(mirror=mirror, product=_literal(product) if product else None))
+        for mirror, product in sorted({(hit.mirror, hit.product) for hit in await self._hits.found()}):
+            self._app.wish(CommandKind.POLL, Target(mirror=mirror, product=literal(product) if product else None))
 
     async def do_mirror(self) -> None:
         """Begin mirroring products, or end it if all of them are mirrored."""
-        hits = await self._hits()
+        hits = await self._hits.found()
         chosen = {(hit.mirror, hit.product) for hit in hits}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
@@ -317,11 +260,13 @@ class Actions:
 
     async def do_sort(self) -> None:
         """Sort by the next column."""
-        self._main.sort_by_next()
+        self._main.lists.sort_by_next(self._main.pane)
+        self._main.redraw()
 
     async def do_reverse(self) -> None:
         """Turn the order round."""
-        self._main.turn_round()
+        self._main.lists.turn_round(self._main.pane)
+        self._main.redraw()
 
     async def do_freeze(self) -> None:
         """Keep the order of the rows, or let it go."""
@@ -332,7 +277,7 @@ class Actions:
 
     async def do_follow(self) -> None:
         """Stay at the newest line, or not."""
-        self._main.following = not self._main.following
+        self._main.lists.following = not self._main.lists.following
         self._main.redraw()
 
     async def do_details(self) -> None:
@@ -361,12 +306,12 @@ class Actions:
     async def _texts(self) -> list[str]:
         main = self._main
         if main.pane == "log":
-            keys = set(self._keys())
+            keys = set(self._hits.keys())
             return [f"{log.where(line)} {display(line.message)}" for line in main.snapshot.events if line.id in keys]
         if main.pane == "failed":
-            lines = main.failure_lines(self._keys())
+            lines = main.lists.failure_lines(self._hits.keys())
             return [f"{failed.what(line)}: {display(line.kind)}: {display(line.detail)}" for line in lines]
-        return [display(hit.name) for hit in await self._hits()]
+        return [display(hit.name) for hit in await self._hits.found()]
 
     async def do_back(self) -> None:
         """Take back the filter, the marks, or go back to the list."""
@@ -418,17 +363,3 @@ class Actions:
     async def do_quit(self) -> None:
         """Leave."""
         await self._app.leave()
-
-
-def _names(hits: Sequence[Hit]) -> list[str]:
-    return [hit.fileset for hit in hits if hit.fileset is not None]
-
-
-def _of_failure(line: FailureLine) -> Hit:
-    known = line.fileset_id is not None
-    return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
-
-
-def _literal(name: str) -> str:
-    """Return a glob that matches this name alone."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)

@@ -10,7 +10,7 @@ from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
     Column("kind", "kind", 10),
-    Column("what", "what", 24, tail=11),
+    Column("what", "what", 28, tail=14),
     Column("detail", "why", 16, grow=True, rank=0),
     Column("tries", "tries", 5, "right", rank=2),
     Column("next", "next try", 10, "right", rank=1),
@@ -20,9 +20,9 @@ QUARANTINE = "quarantine"
 
 
 def what(line: FailureLine) -> str:
-    """Return what failed, as exactly as it is known: the file, else the fileset, else the product."""
-    parts = [part for part in (line.product, line.fileset, line.file) if part]
-    return display("/".join(parts) or line.mirror)
+    """Return what failed, as exactly as it is known: the file of a fileset, else the fileset, else the product."""
+    parts = [part for part in (line.fileset, line.file) if part]
+    return display("/".join(parts) or line.product or line.mirror)
 
 
 def keys(snapshot: Snapshot, sort: str, reverse: bool, like: str) -> list[str]:
@@ -36,7 +36,7 @@ def keys(snapshot: Snapshot, sort: str, reverse: bool, like: str) -> list[str]:
 
 
 def _fits(line: FailureLine, like: str) -> bool:
-    text = f"{line.kind} {line.mirror}/{what(line)} {line.detail}".casefold()
+    text = f"{line.kind} {line.whole} {line.file or ''} {line.detail}".casefold()
     return not like or (like.removeprefix("!").casefold() in text) != like.startswith("!")
 
 

@@ -1,0 +1,97 @@
+"""What a command hits: the marked rows, else the row under the cursor, else the subject of the details."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.store.screens import FailureLine, FilesetDetails, ProductDetails
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+    from tui.screens.main import MainScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One row that a command is about: its name in full, and what the engine is told."""
+
+    name: str
+    product: str
+    mirror: str
+    fileset: str | None = None
+    state: str = ""
+
+
+class Hits:
+    """Finds what is hit on the main screen."""
+
+    def __init__(self, app: Dashboard, main: MainScreen):
+        self._app = app
+        self._main = main
+
+    def keys(self) -> list[Hashable]:
+        """Return the keys of the marked rows, else that of the cursor's."""
+        table = self._main.tables.get(self._main.pane)
+        if table is None:
+            return []
+        marked = list(table.marked)
+        return marked or ([table.cursor_key] if table.cursor_key is not None else [])
+
+    def some(self) -> bool:
+        """Tell whether there is anything to hit."""
+        if self._main.pane == "details":
+            return self._main.snapshot.details is not None
+        return bool(self.keys())
+
+    async def found(self, keys: Sequence[Hashable] | None = None) -> list[Hit]:
+        """Return what the marked rows, or that of the cursor, stand for; the same thing once."""
+        main, chosen = self._main, list(self.keys() if keys is None else keys)
+        if main.pane == "details":
+            return self._subject()
+        if main.pane == "products":
+            found = [Hit(mirror.name, "", mirror.name) for mirror in main.lists.mirror_lines(chosen)]
+            found += [
+                Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.lists.product_lines(chosen)
+            ]
+        elif main.pane == "failed":
+            found = [of_failure(line) for line in main.lists.failure_lines(chosen)]
+        else:
+            lines = await self._app.queue_lines([key for key in chosen if isinstance(key, int)])
+            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines]
+        return list({hit.name: hit for hit in found}.values())
+
+    def _subject(self) -> list[Hit]:
+        match self._main.snapshot.details:
+            case ProductDetails(line=line):
+                return [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror)]
+            case FilesetDetails(line=fileset):
+                return [Hit(fileset.whole, fileset.product, fileset.mirror, fileset.whole, fileset.state)]
+        return []
+
+    def acceptable(self) -> bool:
+        """Tell whether any of it is in quarantine with evidence that can be accepted."""
+        main = self._main
+        if main.pane == "failed":
+            return any(line.acceptable for line in main.lists.failure_lines(self.keys()))
+        details = main.snapshot.details
+        return isinstance(details, FilesetDetails) and any(
+            line.acceptable for line in main.snapshot.failures if line.fileset_id == details.line.id
+        )
+
+
+def names(hits: Sequence[Hit]) -> list[str]:
+    """Return the whole names of the filesets among `hits`."""
+    return [hit.fileset for hit in hits if hit.fileset is not None]
+
+
+def of_failure(line: FailureLine) -> Hit:
+    """Return what a failure is about."""
+    known = line.fileset_id is not None
+    return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
+
+
+def literal(name: str) -> str:
+    """Return a glob that matches this name alone."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)

@@ -1,0 +1,194 @@
+"""The four lists of the main screen: what they show, in which order, and under which title."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+from textual.content import Content
+
+from core.config import Config
+from core.store.screens import FailureLine, MirrorLine, ProductLine
+from core.text import display
+from tui.commands import Keymap
+from tui.keymap import label
+from tui.panes import failed, log, products, queue
+from tui.panes.products import ProductView
+from tui.preferences import Preferences
+from tui.snapshot import Snapshot
+from tui.widgets.table import LiveTable, Row, RowSource
+
+EMPTY = {
+    "products": "no product is known yet",
+    "queue": "nothing waits",
+    "failed": "nothing has failed",
+    "log": "nothing has happened yet",
+}
+NOTHING_MATCHES = "nothing matches; Esc shows all again"
+PROBLEMS = frozenset({"products", "queue", "log"})
+
+
+class Lists:
+    """The tables, drawn from a snapshot as the preferences say.
+
+    `untouched`: nobody has used the keyboard yet; `following`: the log stays at its newest line.
+    """
+
+    def __init__(self, config: Config, preferences: Preferences, keymap: Keymap):
+        self.config = config
+        self.preferences = preferences
+        self.keymap = keymap
+        self.products = LiveTable(products.COLUMNS, id="products", empty=EMPTY["products"])
+        self.queue = LiveTable(queue.COLUMNS, id="queue", empty=EMPTY["queue"])
+        self.failed = LiveTable(failed.COLUMNS, id="failed", empty=EMPTY["failed"])
+        self.log = LiveTable(log.COLUMNS, id="log", empty=EMPTY["log"])
+        self.by_pane: dict[str, LiveTable] = {
+            "products": self.products,
+            "queue": self.queue,
+            "failed": self.failed,
+            "log": self.log,
+        }
+        self.untouched = True
+        self.following = True
+        self._snapshot = Snapshot(0.0)
+        self._products: dict[int, ProductLine] = {}
+        self._failures: dict[str, FailureLine] = {}
+        self._titles: dict[str, str] = {}
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw all lists."""
+        self._snapshot = snapshot
+        self._show_products()
+        self._show_queue()
+        self._show_failed()
+        self._show_log()
+
+    # What stands in them.
+
+    def mirror_lines(self, keys: Sequence[Hashable]) -> list[MirrorLine]:
+        """Return the mirrors with these keys: those that have a row of their own."""
+        return [mirror for mirror in products.bare_mirrors(self._snapshot) if -mirror.id in keys]
+
+    def product_lines(self, keys: Sequence[Hashable]) -> list[ProductLine]:
+        """Return the products with these keys."""
+        return [self._products[key] for key in keys if isinstance(key, int) and key in self._products]
+
+    def failure_lines(self, keys: Sequence[Hashable]) -> list[FailureLine]:
+        """Return the failures with these keys."""
+        return [self._failures[str(key)] for key in keys if str(key) in self._failures]
+
+    def lag_limit(self, line: ProductLine) -> float | None:
+        """Return how far a product may lag, in seconds."""
+        mirror = next((one for one in self.config.mirrors if one.name == line.mirror), None)
+        return mirror.lag_limit(line.name) if mirror is not None else None
+
+    def permanent(self, line: ProductLine) -> str:
+        """Return the configuration that would make an operator's wish for a product permanent."""
+        choice = next((one.choice for one in self.config.mirrors if one.name == line.mirror), None)
+        known = [one.name for one in self._products.values() if one.mirror == line.mirror]
+        return display(choice.lines({line.name: line.selected}, known)) if choice is not None else ""
+
+    # Drawing.
+
+    def _show_products(self) -> None:
+        snapshot, kept = self._snapshot, self.preferences
+        lines = snapshot.overview.products if snapshot.overview else ()
+        self._products = {line.id: line for line in lines}
+        several = len({line.mirror for line in lines}) > 1
+        view = ProductView(
+            kept.product_sort, kept.product_reverse, kept.filters.get("products", ""), kept.problems, kept.available
+        )
+        keys = products.keys(snapshot, view, self.lag_limit)
+        column = "state" if kept.product_sort == "worst" else kept.product_sort
+        self.products.sort_mark = (column, products.falls(kept.product_sort, kept.product_reverse))
+        mirrors = {-mirror.id: mirror for mirror in snapshot.overview.mirrors} if snapshot.overview else {}
+
+        def row(key: Hashable) -> Row | None:
+            if isinstance(key, int) and key < 0:
+                return products.mirror_row(mirrors[key]) if key in mirrors else None
+            line = self._products.get(key)  # type: ignore[call-overload]
+            return None if line is None else products.row(snapshot, line, self.lag_limit(line), several)
+
+        self._fill(self.products, "products", keys, row)
+        selected = sum(line.selected for line in lines)
+        more = "" if kept.available else ", others hidden"
+        self._title(self.products, "products", f"1 Products {selected}/{len(lines)}{more}", kept.product_sort)
+
+    def _show_queue(self) -> None:
+        snapshot, kept = self._snapshot, self.preferences
+        self.queue.sort_mark = (kept.queue_sort, kept.queue_reverse)
+        lines = snapshot.lines
+
+        def row(key: Hashable) -> Row | None:
+            line = lines.get(key)  # type: ignore[call-overload]
+            return None if line is None else queue.row(snapshot, line)
+
+        self._fill(self.queue, "queue", snapshot.queue, row)
+        self._title(self.queue, "queue", f"2 Queue {len(snapshot.queue):,}", kept.queue_sort)
+
+    def _show_failed(self) -> None:
+        snapshot, kept = self._snapshot, self.preferences
+        self._failures = {line.key: line for line in snapshot.failures}
+        keys = failed.keys(snapshot, kept.failed_sort, kept.failed_reverse, kept.filters.get("failed", ""))
+        self.failed.sort_mark = (kept.failed_sort, kept.failed_reverse)
+        self._fill(self.failed, "failed", keys, lambda key: failed.row(snapshot, self._failures[str(key)]))
+        kinds = Counter(self._failures[key].kind for key in keys)
+        told = ", ".join(f"{number:,} {display(kind)}" for kind, number in kinds.most_common())
+        self._title(self.failed, "failed", f"3 Failed {len(keys):,}", also=told)
+
+    def _show_log(self) -> None:
+        kept, lines = self.preferences, {line.id: line for line in self._snapshot.events}
+        keys = log.keys(self._snapshot, kept.filters.get("log", ""), kept.problems)
+        self._fill(self.log, "log", keys, lambda key: log.row(lines[key]))  # type: ignore[index]
+        if self.following and keys and self.log.cursor_key != keys[-1]:
+            self.log.move_to(keys[-1])
+        state = ", following" if self.following else f", stopped here: {label(self.keymap['follow'][0])} follows again"
+        self._title(self.log, "log", f"5 Log and audit{state}")
+
+    def _fill(self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource) -> None:
+        """Show rows; as long as nobody has touched the keyboard the first row, the worst, has the cursor."""
+        narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
+        empty = NOTHING_MATCHES if narrowed else EMPTY[pane]
+        if table.empty != empty:
+            table.empty = empty
+        table.show(keys, row)
+        if self.untouched and keys and table is not self.log:
+            table.move_to(keys[0])
+
+    def sort_by_next(self, pane: str) -> None:
+        """Sort the list of a pane by its next column."""
+        kept = self.preferences
+        match pane:
+            case "queue":
+                kept.queue_sort = _after(queue.SORTS, kept.queue_sort)
+            case "failed":
+                kept.failed_sort = _after(failed.SORTS, kept.failed_sort)
+            case _:
+                kept.product_sort = _after(products.SORTS, kept.product_sort)
+
+    def turn_round(self, pane: str) -> None:
+        """Reverse the list of a pane."""
+        kept = self.preferences
+        match pane:
+            case "queue":
+                kept.queue_reverse = not kept.queue_reverse
+            case "failed":
+                kept.failed_reverse = not kept.failed_reverse
+            case _:
+                kept.product_reverse = not kept.product_reverse
+
+    def _title(self, table: LiveTable, pane: str, title: str, sort: str = "", also: str = "") -> None:
+        kept = self.preferences
+        parts = [title, f"sort:{sort}" if sort else "", "problems only" if kept.problems and pane in PROBLEMS else ""]
+        parts.append(f"/{display(kept.filters[pane], 30)}" if kept.filters.get(pane) else "")
+        parts.append(f"{len(table.marked):,} marked" if table.marked else "")
+        parts.append("FROZEN" if table.frozen else "")
+        parts.append(also)
+        words = "  ".join(part for part in parts if part)
+        if self._titles.get(pane) != words:
+            self._titles[pane] = words
+            table.retitle(Content(words))
+
+
+def _after(names: Sequence[str], name: str) -> str:
+    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
