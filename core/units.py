@@ -28,6 +28,7 @@ _FACTORS = {
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50,
 }  # fmt: skip
 """Spelt exactly, for ``Mb`` is a megabit."""
+_PREFIXES = "kKMGTP"
 _PART = r"(?:([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*%s)?"
 _DURATION = re.compile(r"\s*".join(_PART % unit for unit in "dhms"))
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}Z")
@@ -59,10 +60,10 @@ def parse_bytes(value: object) -> int:
 
 
 def parse_rate(value: object) -> int:
-    """Return the bytes a second that `value` means: ``"50 MB/s"``, ``"0"``, or a number."""
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and text != "0":
-        text = text.removesuffix("/s") if text.endswith("/s") else None
+    """Return the bytes a second that `value` means: ``"50 MB/s"``, ``"50 MB"``, ``"50M"``, ``"0"``, or a number."""
+    text = value.strip().removesuffix("/s") if isinstance(value, str) else value
+    if isinstance(text, str) and text.endswith(tuple(_PREFIXES)):
+        text += "B"
     rate = _size(text)
     if rate is None:
         raise ValueError(f'expected a rate such as "50 MB/s", or "0", got {quoted(value)}')

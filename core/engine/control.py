@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 
 from core.engine.admission import Admission
 from core.engine.context import Context
@@ -11,7 +12,7 @@ from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
 from core.model import CommandKind
 from core.store import commands, operate
-from core.store.commands import Command
+from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
 from core.store.operate import NothingMatches
 from core.units import counted
@@ -72,7 +73,8 @@ class Control:
         await self._context.refresh()
         await self._admission.reconsider()
         level = "info" if done else "warning"
-        await self._context.tell(level, f"{command.kind or 'unknown command'} by {command.who}: {result}")
+        mirror, product = command.target.place
+        await self._context.tell(level, _told(command, result), mirror=mirror, product=product)
         self._changed(command, done)
 
     async def _carry_out(self, command: Command) -> str:
@@ -87,7 +89,7 @@ class Control:
         await self._context.journal.write(lambda db: ACTIONS[kind](db, found.ids))
         if kind is CommandKind.CANCEL:
             await self._admission.drop_staging(found.ids)
-        return counted(len(found.ids), "fileset") + left_out(found)
+        return counted(len(found.ids), "fileset") + (left_out(found) or _named(command.target))
 
     async def _retry(self, command: Command) -> str:
         found = await operate.to_retry(self._context.db, command.target)
@@ -119,7 +121,8 @@ class Control:
         touched = await self._context.journal.write(lambda db: operate.pause(db, command.target, reason))
         await self._context.refresh()
         await self._admission.drop_unwanted()
-        return counted(touched, "product" if command.target.product else "mirror")
+        what = counted(touched, "product" if command.target.product else "mirror")
+        return what + (_named(command.target) if touched == 1 else "")
 
     async def _stop(self, command: Command) -> str:
         """Tell whether the engine may end; it does when that is recorded."""
@@ -132,6 +135,21 @@ class Control:
         if self._context.draining.is_set():
             raise NothingMatches('no new work is begun already; "now" ends at once')
         return "no new work; filesets under way are finished"
+
+
+def _named(target: Target) -> str:
+    """Say, to be appended, what was hit; empty if the command named nothing."""
+    about = commands.some(target.filesets) or "/".join(filter(None, target.place))
+    return f": {about}" if about else ""
+
+
+def _told(command: Command, result: str) -> str:
+    """Return what the log tells of a command: what it was about, unless the result says so, and the result."""
+    if command.kind is None:
+        return f"unknown command by {command.who}: {result}"
+    named = _named(command.target)
+    about = "" if named and result.endswith(named) else f"{commands.target_words(asdict(command.target))}: "
+    return f"{command.kind} by {command.who}: {about}{result}"
 
 
 ACTIONS = {

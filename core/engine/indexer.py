@@ -36,7 +36,14 @@ class Indexer:
         self._queued = queued
         self._working = self._cut_short = False
         self._failures = 0
+        self.fails_until = 0.0
+        """Until when (monotonic) the host is left alone because indexes failed, and not because it asked for that."""
         self.wake = asyncio.Event()
+
+    @property
+    def host(self) -> str:
+        """The host whose indexes are read."""
+        return self._mirror.host
 
     @property
     def busy(self) -> bool:
@@ -145,11 +152,12 @@ class Indexer:
     def _spare_the_host(self, error: SourceError) -> None:
         """Leave a host alone that asks for it, or that fails again and again."""
         self._failures = self._failures + 1 if error.kind is FailureKind.TRANSIENT else 0
-        rest = error.retry_after or 0.0
-        if self._failures >= FAILURES_TO_REST:
-            rest = max(rest, FIRST_REST)
-        if rest:
-            self._hosts.rest(self._mirror.host, time.monotonic() + rest)
+        now, asked = time.monotonic(), error.retry_after or 0.0
+        if asked:
+            self._hosts.rest(self.host, now + asked)
+        if self._failures >= FAILURES_TO_REST and asked < FIRST_REST:
+            self.fails_until = now + FIRST_REST
+            self._hosts.rest(self.host, self.fails_until)
 
 
 class _Reading:

@@ -12,6 +12,7 @@ from core.store import filesets, operate, queue
 from core.store.commands import Command, Target
 from core.store.operate import Matching, NothingMatches
 from core.store.queue import Way
+from core.store.screens.queue import alone
 from core.units import counted, quoted
 
 _PRIORITY = re.compile(r"[+-]?[0-9]{1,3}")
@@ -57,10 +58,17 @@ class Ordering:
         found = await self._named(command.target, CommandKind.MOVE)
         moved = await self._context.journal.write(lambda db: queue.move(db, found.ids, way))
         if not moved:
-            end = "first" if way is Way.UP else "last"
-            raise NothingMatches(f"{end} in the queue of its product already")
+            raise NothingMatches(await self._why_stuck(found, way))
         where = f"to the {way}" if way in (Way.TOP, Way.BOTTOM) else str(way)
         return f"{counted(moved, 'fileset')} moved {where}{left_out(found)}"
+
+    async def _why_stuck(self, found: Matching, way: Way) -> str:
+        if not await alone(self._context.db, found.ids):
+            return f"{'first' if way is Way.UP else 'last'} in the queue of its product already"
+        rows = await filesets.some(self._context.db, found.ids)
+        if len(rows) > 1:
+            return "nothing else is in the queue of their products"
+        return f"alone in the queue of its product, at priority {rows[0].priority}: nothing else of it waits"
 
     async def _named(self, target: Target, kind: CommandKind) -> Matching:
         if not (target.filesets or target.product):

@@ -77,7 +77,7 @@ class Parts:
         self.pollers = [Poller(context, mirror, self._discovered) for mirror in context.mirrors.values()]
         self.limits = Limits(context, self.scheduler, executor)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
-        self.gauges = Gauges(context)
+        self.gauges = Gauges(context, hosts, self.indexers)
 
     def _answers(self) -> Answers:
         ordering = Ordering(self._context, self.scheduler, self.admission)
@@ -145,6 +145,7 @@ class Parts:
 
     async def _do_due(self, seen: float, now: float) -> None:
         await self._count()
+        await self.gauges.note_rests()
         await self.scheduler.trouble.tell()
         await self.admission.due()
         rested = [indexer for indexer in self.indexers if indexer.rested]

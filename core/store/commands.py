@@ -6,11 +6,16 @@ import getpass
 import json
 import os
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from core.model import CommandKind
 from core.store.database import Database
+from core.text import display
+
+GLOBBING = frozenset("*?[")
+"""A product with one of these characters is a pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,18 @@ class Target:
     product: str | None = None
     kind: str | None = None
     value: str | None = None
+
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """The mirror and the product that all of it is about; None where that is not one, or not said."""
+        whole = [name.split("/", 2) for name in self.filesets]
+        if not whole or any(len(parts) < 3 for parts in whole):
+            return self.mirror, None if GLOBBING & set(self.product or "") else self.product
+        mirrors = {parts[0] for parts in whole}
+        products = {parts[1] for parts in whole}
+        if len(mirrors) > 1:
+            return None, None
+        return mirrors.pop(), products.pop() if len(products) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,21 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
+
+
+def target_words(target: Mapping[str, Any]) -> str:
+    """Return what a command is about, in words fit for a terminal; `target` has the fields that were stored."""
+    words = [some(target.get("filesets") or [])]
+    words += [f"{noun} {display(target[noun])}" for noun in ("mirror", "product", "kind") if target.get(noun)]
+    if target.get("value") is not None:
+        words.append(display(target["value"]))
+    return ", ".join(filter(None, words)) or "everything"
+
+
+def some(names: Sequence[str]) -> str:
+    """Return names in short, fit for a terminal: ``"a and 2 more"``; empty if there are none."""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{display(names[0])}{more}" if names else ""
 
 
 def _command(row: Any) -> Command:

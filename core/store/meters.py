@@ -1,4 +1,4 @@
-"""What has been moved, by product and time, and how full the disks were: the figures behind rates and forecasts."""
+"""What has been moved, how full the disks were, which hosts rest: the figures behind rates, forecasts and reasons."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ async def sample_disks(db: Database, spaces: Mapping[int, tuple[int, int]], now:
     await db.run_many(
         "INSERT OR REPLACE INTO disks (mirror_id, at, free, total) VALUES (?, ?, ?, ?)",
         [(mirror, int(now), free, total) for mirror, (free, total) in spaces.items()],
+    )
+
+
+async def rest(db: Database, hosts: Mapping[str, tuple[float, str]]) -> None:
+    """Record which hosts are left alone: until when, and why; all others are not."""
+    await db.run("DELETE FROM hosts")
+    await db.run_many(
+        "INSERT INTO hosts (host, until, reason) VALUES (?, ?, ?)",
+        [(host, until, reason) for host, (until, reason) in hosts.items()],
     )
 
 

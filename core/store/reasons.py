@@ -15,6 +15,14 @@ NEARLY = 0.9
 """From this share of a bandwidth limit on, the limit is what holds a product up: rates are measured, and swing."""
 
 
+class Rest(NamedTuple):
+    """A host that is left alone for a while."""
+
+    host: str
+    until: float
+    reason: str
+
+
 class Standing(NamedTuple):
     """What bears on the question why a product is not current; times are in seconds since the epoch."""
 
@@ -39,6 +47,8 @@ class Standing(NamedTuple):
     active: int = 0
     """Transfers under way."""
     next_try: float | None = None
+    rest: Rest | None = None
+    """Of the host that serves the product."""
     limit: str = ""
     """Which limit of the engine is reached, in words."""
     ahead: Sequence[str] = ()
@@ -97,12 +107,19 @@ def _blocked(standing: Standing) -> str:
     return f"blocked by {standing.quarantined:,} in quarantine" if standing.quarantined else ""
 
 
+def _resting(standing: Standing) -> str:
+    if standing.rest is None or not (standing.failed or standing.discovered or standing.waiting):
+        return ""
+    host, until, reason = standing.rest
+    return f"host {_shown(host)} rests until {_clock(until)}: {_shown(reason)}"
+
+
 def _retrying(standing: Standing) -> str:
     if not standing.failed:
         return ""
     if standing.next_try is None:
         return f"{counted(standing.failed, 'fileset')} failing, to be tried again now"
-    return f"waiting to retry until {format_time(standing.next_try)[-9:]}"
+    return f"waiting to retry until {_clock(standing.next_try)}"
 
 
 def _limited(standing: Standing) -> str:
@@ -137,6 +154,7 @@ _REASONS: tuple[Callable[[Standing], str], ...] = (
     _unlisted,
     _alarmed,
     _blocked,
+    _resting,
     _retrying,
     _limited,
     _transferring,
@@ -145,6 +163,10 @@ _REASONS: tuple[Callable[[Standing], str], ...] = (
     _completing,
 )
 """The most important first."""
+
+
+def _clock(epoch: float) -> str:
+    return format_time(epoch)[-9:]
 
 
 def _shown(text: str | None) -> str:

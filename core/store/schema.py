@@ -184,6 +184,12 @@ INITIAL: Migration = (
         PRIMARY KEY (mirror_id, at)
     ) WITHOUT ROWID""",
     """
+    CREATE TABLE hosts (                -- which hosts are left alone at the moment
+        host       TEXT PRIMARY KEY,
+        until      REAL NOT NULL,
+        reason     TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """
     CREATE TABLE attempts (
         id         INTEGER PRIMARY KEY,
         fileset_id INTEGER NOT NULL,

@@ -48,7 +48,8 @@ def test_what_is_no_size_is_refused_with_an_example(text: object) -> None:
 def test_rates_are_read() -> None:
     assert parse_rate("50 MB/s") == 50_000_000
     assert parse_rate("0") == parse_rate("0 MB/s") == parse_rate(0) == 0
-    for wrong in ("50 MB", "50 MB/h", "fast", "/s", True):
+    assert parse_rate("5 MB") == parse_rate("5M") == parse_rate(" 5 M/s ") == parse_rate("5000k") == 5_000_000
+    for wrong in ("50", "50/s", "50 Mb", "50 m", "50 MB/h", "fast", "M", "/s", True):
         with pytest.raises(ValueError, match='expected a rate such as "50 MB/s"'):
             parse_rate(wrong)
 

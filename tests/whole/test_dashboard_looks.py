@@ -20,6 +20,7 @@ from tests.whole.screen import (
     go,
     leave,
     pane,
+    wait_for_keyboard,
     wait_for_no_row,
     wait_for_row,
 )
@@ -28,7 +29,7 @@ from tests.whole.site import Site, fill
 
 CLIPBOARD = "\x1b]52;c;ZXZpbA==\x07"
 OVERRIDE = "\u202e"
-BENIGN = ("[/x]", "[@click=app.quit]x[/]", "観測 データ", "e\u0301a\u0308", "$text-error", "=cmd()")
+BENIGN = ("[x", "[@click=app.quit]x", "観測 データ", "e\u0301a\u0308", "$text-error", "=cmd()")
 HOSTILE = ("\x1b[2J", CLIPBOARD, OVERRIDE + "gnp.exe", "\x9b31m", "a\x07b")
 FORBIDDEN = (CLIPBOARD.encode(), OVERRIDE.encode(), "\x9b".encode(), b"\x1b]52", b"\x07")
 
@@ -44,30 +45,29 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
     for name in BENIGN:
         datastore.add_product(name, description=f"{name}{HOSTILE[0]}{HOSTILE[1]}{HOSTILE[2]}")
         datastore.add_fileset(name, name, {f"{name}.fits": b"1"}, columns={name: f"{name}{HOSTILE[1]}"})
-        datastore.fault(f"*{name.replace('[', '[[]')}.fits", Fault.status(404), times=None)
+    datastore.fault("*.fits", Fault.status(404), times=None)
     for name in HOSTILE:
         datastore.add_fileset(BENIGN[0], name, {"a.fits": b"1"})
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "[/x]", "404")
-        wait_for_row(terminal, PRODUCTS, "[@click=app.quit]x[/]")
+        wait_for_row(terminal, FAILED, "[x/[x/", "the server answered")
+        wait_for_row(terminal, PRODUCTS, "[@click=app.quit]x")
         wait_for_row(terminal, PRODUCTS, "観測 データ")
-        wait_for_row(terminal, LOG, "\\x1b]52;c;ZXZpbA==\\x07")
+        wait_for_row(terminal, FAILED, f"3 Failed {len(BENIGN) + len(HOSTILE)}", "5 rejected")
         assert_aligned(terminal, 120)
         for title in (PRODUCTS, QUEUE, FAILED):
             go(terminal, title)
-            for _ in range(len(BENIGN)):
-                name = next(row for row in pane(terminal, title) if row.startswith(">"))
-                assert name
+            for _ in range(len(BENIGN + HOSTILE)):
                 terminal.send("j")
             for tab in "foe":
                 go(terminal, DETAILS)
                 terminal.send(tab)
-            terminal.send(title[0])
+            go(terminal, title)
             assert_aligned(terminal, 120)
         go(terminal, PRODUCTS)
         terminal.send("g*p")
         wait_for_row(terminal, PRODUCTS, "= paused")
         go(terminal, LOG)
+        wait_for_row(terminal, LOG, "pause by", "[@click=app.quit]x")
         assert_aligned(terminal, 120)
         leave(terminal)
         assert [found for found in FORBIDDEN if found in terminal.written] == []
@@ -106,8 +106,9 @@ def test_every_pane_is_reached_on_every_screen(full_site: Site) -> None:
                 for title in PANES:
                     terminal.send(TAB)
                     wait_for_row(terminal, title, WORD_OF[title])
-                terminal.resize(100, 30)
-                wait_for_row(terminal, PRODUCTS, "prod1")
+                terminal.resize(110, 36)
+                wait_for_row(terminal, PRODUCTS, "prod0")
+                assert_aligned(terminal, 110)
                 leave(terminal)
                 if env.get("NO_COLOR"):
                     assert b"\x1b[38;" not in terminal.written
@@ -126,13 +127,12 @@ def test_what_was_set_on_the_screen_is_there_the_next_time(full_site: Site) -> N
         wait_for_row(terminal, QUEUE, "2 Queue", "FROZEN")
         go(terminal, FAILED)
         terminal.send("/")
-        terminal.wait_for("Filter failed")
+        terminal.wait_for("text to look for")
         terminal.send("o471")
         wait_for_row(terminal, FAILED, "3 Failed 2", "/o471")
         terminal.send(ENTER)
-        terminal.wait_until_gone("Filter failed")
+        wait_for_keyboard(terminal, FAILED)
         wait_for_no_row(terminal, FAILED, "o470")
-        terminal.send("F")
         go(terminal, QUEUE)
         terminal.send("!")
         wait_for_row(terminal, QUEUE, "2 Queue", "problems only")

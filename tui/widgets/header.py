@@ -68,7 +68,7 @@ class HeaderBar(Widget):
                 same = _same(before.plain, after.plain)
                 begin = same if _looks(before, same) == _looks(after, same) else 0
                 left = cell_len(after.plain[:begin])
-                self.refresh(Region(self.gutter.left + left, y, width - left, 1))
+                self.refresh(Region(left, y, width - left, 1))
 
 
 def _same(old: str, new: str) -> int:

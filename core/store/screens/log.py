@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from core.store.commands import target_words
 from core.store.database import Database
-from core.text import display
 
 
 class EventLine(NamedTuple):
@@ -53,17 +53,4 @@ async def commands(db: Database, limit: int) -> list[CommandLine]:
            ORDER BY id DESC LIMIT ?""",
         (limit,),
     )
-    return [CommandLine(*row)._replace(target=target_words(row["target"])) for row in reversed(rows)]
-
-
-def target_words(stored: str) -> str:
-    """Return what a command is about, in words fit for a terminal; `stored` is its target as the state has it."""
-    target = json.loads(stored)
-    filesets = target.get("filesets") or []
-    words = [display(name) for name in filesets[:1]]
-    if len(filesets) > 1:
-        words.append(f"and {len(filesets) - 1:,} more")
-    words += [f"{noun} {display(target[noun])}" for noun in ("mirror", "product", "kind") if target.get(noun)]
-    if target.get("value") is not None:
-        words.append(display(target["value"]))
-    return ", ".join(words).replace(", and ", " and ") or "everything"
+    return [CommandLine(*row)._replace(target=target_words(json.loads(row["target"]))) for row in reversed(rows)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.model import OPEN_STATES
 from core.store import reasons
 from core.store.database import Database
-from core.store.reasons import Standing
+from core.store.reasons import Rest, Standing
 from core.store.screens import failed, history
+from core.urls import host_key
 
 _OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
 _COUNTED = ("published", "queued", "failed", "quarantined", "excluded", "held", "cancelled", "withdrawn")
@@ -52,6 +53,8 @@ class ProductLine(NamedTuple):
     backlog_filesets: int
     backlog_files: int
     backlog_bytes: int
+    unread: int
+    """Filesets of the backlog whose index is still to be read: their files and bytes may not be known yet."""
     published_bytes: int
     metered_files: int
     metered_bytes: int
@@ -95,6 +98,8 @@ class Overview:
     queued_filesets: int
     left_files: int
     left_bytes: int
+    unread: int
+    """Filesets whose index is still to be read: what is left may be more than the figures tell."""
     failures_by_kind: Mapping[str, int]
     phase: str
     """What the engine is about: running or draining; empty if none runs."""
@@ -115,6 +120,7 @@ async def overview(db: Database, now: float) -> Overview:
         mirrors,
         oldest={row[0]: row[1] for row in await db.rows(_OLDEST)},
         next_tries={row[0]: row[1] for row in await db.rows(_NEXT_TRIES, {"now": now})},
+        rests=await _rests(db, mirrors.values(), now),
         fetching=_fetching(rows),
         limit=reasons.limit_reached(active, rate, transfers, bandwidth),
     )
@@ -127,6 +133,7 @@ async def overview(db: Database, now: float) -> Overview:
         queued_filesets=sum(line.backlog_filesets for line in products if line.selected),
         left_files=left_files,
         left_bytes=left_bytes,
+        unread=sum(line.unread for line in products if line.selected),
         failures_by_kind=await failed.by_kind(db),
         phase=settings.get("phase", ""),
         limit_transfers=transfers,
@@ -168,8 +175,17 @@ class _Known:
     mirrors: Mapping[int, MirrorLine]
     oldest: Mapping[int, int]
     next_tries: Mapping[int, float]
+    rests: Mapping[int, Rest]
+    """By mirror."""
     fetching: Sequence[str]
     limit: str
+
+
+async def _rests(db: Database, mirrors: Iterable[MirrorLine], now: float) -> dict[int, Rest]:
+    """Return, by mirror, which of their hosts are left alone."""
+    rows = await db.rows("SELECT host, until, reason FROM hosts WHERE until > ?", (now,))
+    resting = {row["host"]: Rest(*row) for row in rows}
+    return {mirror.id: resting[host] for mirror in mirrors if (host := host_key(mirror.url)) in resting}
 
 
 def _fetching(rows: Sequence[sqlite3.Row]) -> list[str]:
@@ -210,6 +226,7 @@ _PRODUCTS = f"""
                sum(files) FILTER (WHERE {_OPEN}) AS open_files,
                sum(bytes) FILTER (WHERE {_OPEN}) AS open_bytes,
                sum(bytes) FILTER (WHERE state = 'published') AS published_bytes,
+               sum(n) FILTER (WHERE state = 'discovered') AS unread,
                sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS discovered,
                sum(n) FILTER (WHERE trouble = '' AND state IN ('staged', 'publishing')) AS completing
         FROM counters WHERE scope = 'fileset' GROUP BY product_id),
@@ -221,14 +238,14 @@ _PRODUCTS = f"""
     SELECT p.mirror_id, p.id, m.name AS mirror, p.name, p.type, p.description, p.selected, p.hidden, p.wish,
            p.paused, p.alarm, p.error, p.error_kind, p.polled_at, p.tried_at,
            published, queued, failed, quarantined, excluded, held, cancelled, withdrawn,
-           open, open_files, open_bytes, published_bytes, t.files, t.bytes, discovered, completing,
+           open, open_files, open_bytes, unread, published_bytes, t.files, t.bytes, discovered, completing,
            active, received, rate
     FROM products p JOIN mirrors m ON m.id = p.mirror_id AND m.configured LEFT JOIN meters t ON t.product_id = p.id
          LEFT JOIN totals ON totals.product_id = p.id LEFT JOIN moving ON moving.product_id = p.id
     ORDER BY p.selected DESC, m.name, p.name"""
 """Meters and transfers are read by one statement: a file that is complete must not be counted by both, or by none."""
 _COUNTS = slice(15, 23)
-_NUMBERS = slice(23, 33)
+_NUMBERS = slice(23, 34)
 
 
 class _Product(NamedTuple):
@@ -256,7 +273,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
     product = _Product._make((*row[1:6], bool(row[6]), bool(row[7]), *row[8:15]))
     counts = {key: number or 0 for key, number in zip(_COUNTED, row[_COUNTS], strict=True)}
     numbers = (number or 0 for number in row[_NUMBERS])
-    backlog, files, size, published, metered, metered_size, discovered, completing, active, received = numbers
+    backlog, files, size, unread, published, metered, metered_size, discovered, completing, active, received = numbers
     next_try = known.next_tries.get(product.id)
     standing = Standing(
         selected=product.selected,
@@ -275,6 +292,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         quarantined=counts["quarantined"],
         active=active,
         next_try=next_try,
+        rest=known.rests.get(mirror.id),
         limit=known.limit,
         ahead=known.fetching,
     )
@@ -287,6 +305,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         backlog,
         files,
         size,
+        unread,
         published,
         metered,
         metered_size + received,

@@ -34,7 +34,7 @@ class QueueOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """One fileset; `done_files` and `done_bytes` are known of those under way, and of published ones."""
+    """One fileset; `done_files` and `done_bytes` are 0 of those that were never begun."""
 
     id: int
     mirror: str
@@ -123,7 +123,7 @@ async def _ids(db: Database, rest: str, keys: Mapping[str, Any]) -> list[int]:
 
 
 async def _by_turn(db: Database, condition: str, keys: Mapping[str, Any]) -> list[int]:
-    """Return what is under way, what waits in the order in which it will be begun, and what is blocked."""
+    """Return what is transferring now, what else is under way, what waits, by turn, and what is blocked."""
 
     async def under_way(trouble: str) -> list[int]:
         rest = f"{_among(UNDER_WAY)} AND s.trouble = '{trouble}' {condition} ORDER BY s.priority DESC, s.place, s.id"
@@ -143,7 +143,34 @@ async def _by_turn(db: Database, condition: str, keys: Mapping[str, Any]) -> lis
     for row in waiting:
         levels.setdefault(row["priority"], []).append(json.loads(row["ids"]))
     turns = chain.from_iterable(map(in_turn, levels.values()))
-    return [*await under_way(""), *await under_way("failed"), *turns, *await under_way("quarantined")]
+    begun, blocked = [*await under_way(""), *await under_way("failed")], await under_way("quarantined")
+    moving = await _moving(db)
+    first = [one for one in chain(begun, blocked) if one in moving]
+    return [
+        *first,
+        *(one for one in begun if one not in moving),
+        *turns,
+        *(one for one in blocked if one not in moving),
+    ]
+
+
+async def _moving(db: Database) -> set[int]:
+    """Return the filesets of which a file is being transferred now."""
+    rows = await db.rows(
+        f"""SELECT DISTINCT f.id >> {POSITION_BITS} AS id
+            FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'"""
+    )
+    return {row["id"] for row in rows}
+
+
+async def alone(db: Database, found: Sequence[int]) -> bool:
+    """Tell whether nothing stands in the queues of their products beside these filesets."""
+    return not await db.value(
+        f"""SELECT EXISTS (SELECT 1 FROM filesets s WHERE s.state {_among(QUEUE_STATES)}
+                AND s.product_id IN (SELECT product_id FROM filesets WHERE id IN (SELECT value FROM json_each(:found)))
+                AND s.id NOT IN (SELECT value FROM json_each(:found)))""",
+        {"found": table(found)},
+    )
 
 
 def in_turn(products: Sequence[Sequence[int]]) -> list[int]:
@@ -166,7 +193,7 @@ async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
     """Return these filesets by id, whatever their state, in the order of `ids`; those that are gone are left out."""
     rows = await db.rows(
         f"""SELECT s.id, m.name AS mirror, p.name AS product, s.name, s.state, s.trouble, s.priority, s.files, s.bytes,
-                   s.registered, s.queued_at,
+                   s.registered, s.queued_at, s.lease IS NOT NULL OR s.state {_among(UNDER_WAY)} AS begun,
                    iif(s.trouble = '', s.next_try, ifnull(s.next_try, (
                        SELECT min(next_try) FROM (SELECT f.next_try {_ASIDE} LIMIT {LOOKED_AT})))) AS next_try,
                    iif(s.trouble = '', s.failure, ifnull(s.failure, (
@@ -175,14 +202,15 @@ async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
                  JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id ORDER BY key""",
         (table(ids),),
     )
-    progress = await _progress(db, [row["id"] for row in rows if row["state"] in UNDER_WAY])
+    progress = await _progress(db, [row["id"] for row in rows if row["begun"]])
     return {row["id"]: _line(row, progress) for row in rows}
 
 
 def _line(row: Any, progress: Mapping[int, tuple[int, int, int]]) -> QueueLine:
     whole = (row["files"], row["bytes"], 0) if row["state"] == "published" else (0, 0, 0)
     done_files, done_bytes, active = progress.get(row["id"], whole)
-    return QueueLine(**dict(row), done_files=done_files, done_bytes=done_bytes, active=active)
+    fields = {key: row[key] for key in row.keys() if key != "begun"}  # noqa: SIM118 - a row is no mapping
+    return QueueLine(**fields, done_files=done_files, done_bytes=done_bytes, active=active)
 
 
 async def _progress(db: Database, ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:

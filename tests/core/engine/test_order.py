@@ -77,7 +77,13 @@ async def test_only_what_waits_is_moved(datastore: DataStore, one_by_one: Config
         assert "only what waits in the queue can be moved" in await operator.refused(
             CommandKind.MOVE, "ps1/p/d", value="up"
         )
-        await operator.done(CommandKind.HOLD, "b", "c", "d")
+        await operator.done(CommandKind.HOLD, "b")
+        for way in ("up", "down"):
+            assert "alone in the queue of its product, at priority 0" in await operator.refused(
+                CommandKind.MOVE, "b", value=way
+            )
+        await operator.done(CommandKind.HOLD, "c", "d")
+        assert "nothing else is in the queue" in await operator.refused(CommandKind.MOVE, "b", "c", "d", value="down")
         assert await operator.done(CommandKind.MOVE, "p/a", "p/d", value="up") == (
             "1 fileset moved up; not done: fileset 'p/a' is transferring: only what waits in the queue can be moved"
         )

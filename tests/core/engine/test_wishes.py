@@ -78,6 +78,46 @@ async def test_what_is_under_way_of_an_ignored_product_stops_and_what_is_publish
     assert (Path(few.mirrors[0].destination) / "md-1/md-1.f/a.dat").read_bytes() == b"md-1/md-1.f"
 
 
+async def test_the_log_tells_what_a_command_hit(datastore: DataStore, few: Config) -> None:
+    async with operating(few) as operator:
+        await operator.until_state("published", "md-1.f", "md-2.f")
+        assert await operator.done(CommandKind.PAUSE, mirror="ps1", product="md-1") == "1 product: ps1/md-1"
+        assert await operator.done(CommandKind.PAUSE, product="md-*") == "2 products"
+        await operator.done(CommandKind.RESUME)
+        assert await operator.done(CommandKind.RESUME, mirror="ps1") == "1 mirror: ps1"
+        await operator.refused(CommandKind.HOLD, "ps1/md-1/md-1.f")
+        await operator.done(CommandKind.LIMIT, value="transfers=3")
+        about = "SELECT mirror, product, message FROM events WHERE message LIKE '% by %' ORDER BY id"
+        who = commands.operator()
+        await operator.until_seen(
+            about,
+            ("ps1", "md-1", f"pause by {who}: 1 product: ps1/md-1"),
+            (None, None, f"pause by {who}: product md-*: 2 products"),
+            (None, None, f"resume by {who}: everything: 1 mirror"),
+            ("ps1", None, f"resume by {who}: 1 mirror: ps1"),
+            (
+                "ps1",
+                "md-1",
+                f"hold by {who}: ps1/md-1/md-1.f: "
+                "fileset 'ps1/md-1/md-1.f' is published: nothing to do for this command",
+            ),
+            (None, None, f"limit by {who}: transfers=3: transfers: 3 at once, until it is set back"),
+        )
+
+
+async def test_several_filesets_are_named_by_the_first(datastore: DataStore, config: Config) -> None:
+    datastore.fault("p/*/a.dat", Fault.status(404), times=None)
+    datastore.add_product("p")
+    add(datastore, "p", *"abc")
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT count(*) FROM filesets WHERE trouble = 'failed'", (3,))
+        assert await operator.done(CommandKind.HOLD, "ps1/p/a", "ps1/p/b") == "2 filesets: ps1/p/a and 1 more"
+        assert await operator.done(CommandKind.HOLD, "ps1/p/a", "ps1/p/c") == (
+            "1 fileset; not done: fileset 'ps1/p/a' is held: nothing to do for this command"
+        )
+        assert await operator.done(CommandKind.RELEASE, "ps1/p/a") == "1 fileset: ps1/p/a"
+
+
 async def test_polling_looks_at_once_at_what_is_named(datastore: DataStore, few: Config) -> None:
     async with operating(few) as operator:
         await operator.until_state("published", "md-1.f", "md-2.f")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.store.reasons import Standing, limit_reached, why
+from core.store.reasons import Rest, Standing, limit_reached, why
 
 POLLED = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 WELL = Standing(polled_at=POLLED)
@@ -27,6 +27,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"alarm": "upstream lists nothing any more"}, "alarm: upstream lists nothing any more"),
     ({"quarantined": 1200}, "blocked by 1,200 in quarantine"),
     ({"failed": 3, "next_try": POLLED + 65}, "waiting to retry until 08:01:05Z"),
+    (
+        {"discovered": 5, "rest": Rest("sky.example:80", POLLED + 65, "the server asked to be left alone")},
+        "host sky.example:80 rests until 08:01:05Z: the server asked to be left alone",
+    ),
+    ({"rest": Rest("sky.example:80", POLLED + 65, "the server asked to be left alone")}, ""),
     ({"failed": 1}, "1 fileset failing, to be tried again now"),
     ({"waiting": 9, "limit": "limit of 8 transfers reached"}, "limit of 8 transfers reached"),
     ({"discovered": 9, "limit": "limit of 8 transfers reached"}, "reading indexes of 9 filesets"),
@@ -53,6 +58,7 @@ WORST_FIRST: list[dict[str, Any]] = [
     {"mirror_error": "m5"},
     {"alarm": "m6"},
     {"quarantined": 17},
+    {"waiting": 3, "rest": Rest("m7", POLLED, "m7")},
     {"failed": 1, "next_try": POLLED},
     {"waiting": 3, "limit": "m9"},
     {"active": 10},

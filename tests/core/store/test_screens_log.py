@@ -72,6 +72,24 @@ async def test_the_target_of_a_command_in_words(db: Database, fields: dict[str, 
     assert (await screens.commands(db, 1))[0].target == words
 
 
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({}, (None, None)),
+        ({"mirror": "sky"}, ("sky", None)),
+        ({"mirror": "sky", "product": "raw"}, ("sky", "raw")),
+        ({"product": "raw*"}, (None, None)),
+        ({"filesets": ("a",)}, (None, None)),
+        ({"filesets": ("sky/raw/a", "sky/raw/b/c")}, ("sky", "raw")),
+        ({"filesets": ("sky/raw/a", "sky/warp/b")}, ("sky", None)),
+        ({"filesets": ("sky/raw/a", "sea/raw/b")}, (None, None)),
+        ({"filesets": ("sky/raw/a", "b")}, (None, None)),
+    ],
+)
+def test_the_one_place_that_a_command_is_about(fields: dict[str, Any], place: tuple[str | None, str | None]) -> None:
+    assert Target(**fields).place == place
+
+
 async def test_a_command_of_a_newer_version_is_shown_as_far_as_it_is_understood(db: Database) -> None:
     target = {**asdict(Target(mirror="sky")), "moon": "full"}
     await db.insert(

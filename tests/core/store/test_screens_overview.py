@@ -63,7 +63,7 @@ async def test_a_product_tells_what_is_published_and_what_is_left(db: Database, 
         "excluded": 1, "held": 1, "cancelled": 0, "withdrawn": 0,
     }  # fmt: skip
     assert (shown.published_filesets, shown.filesets, shown.published_bytes) == (1, 5, 200)
-    assert (shown.backlog_filesets, shown.backlog_files, shown.backlog_bytes) == (3, 3, 30)
+    assert (shown.backlog_filesets, shown.backlog_files, shown.backlog_bytes, shown.unread) == (3, 3, 30, 2)
     assert (shown.lag, shown.selected, shown.polled_at) == (400, True, NOW)
 
 
@@ -76,7 +76,7 @@ async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Dat
     await files.staged(db, [(await fileset(db, "raw2")).id << 24])
     await operate.wish(db, products["old"], mirrored=False, configured=True)
     shown = await overview(db, NOW)
-    assert (shown.queued_filesets, shown.left_files, shown.left_bytes) == (4, 9, 90)
+    assert (shown.queued_filesets, shown.left_files, shown.left_bytes, shown.unread) == (4, 9, 90, 1)
     assert [(one.name, one.selected, one.wish) for one in shown.products] == [
         ("raw", True, None),
         ("warp", True, None),
@@ -147,6 +147,18 @@ async def test_why_follows_what_happens_to_a_product(db: Database, raw: int) -> 
     assert (await line(db)).why == "paused by ann"
     await registry.stop_mirror(db, 1, FailureKind.DISK, "/data: disk full")
     assert (await line(db)).why == "mirror stopped: /data: disk full"
+
+
+async def test_a_host_at_rest_is_why_its_products_wait(db: Database) -> None:
+    for name in ("sky", "sea"):
+        product = (await add_mirror(db, name, [f"{name}.raw"]))[f"{name}.raw"]
+        await poll(db, product, [("a", 5)])
+    await meters.rest(db, {"sky.example:80": (NOW + 65, "5 failures in a row")})
+    assert (await line(db, "sky.raw")).why == "host sky.example:80 rests until 08:01:05Z: 5 failures in a row"
+    assert (await line(db, "sea.raw")).why == "reading indexes of 1 fileset"
+    assert (await line(db, "sky.raw", now=NOW + 66)).why == "reading indexes of 1 fileset"
+    await meters.rest(db, {})
+    assert (await line(db, "sky.raw")).why == "reading indexes of 1 fileset"
 
 
 async def test_a_product_that_waits_tells_for_which(db: Database) -> None:

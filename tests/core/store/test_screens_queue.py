@@ -63,6 +63,23 @@ async def test_what_is_under_way_comes_first_and_what_is_blocked_last(db: Databa
     assert await names(db) == ["d", "c", "a", "f", "g", "b"]
 
 
+async def test_what_is_transferring_now_comes_before_all_that_is_under_way(db: Database, products: Products) -> None:
+    await poll(db, products["raw"], [(name, 5) for name in "abcdef"])
+    for name in "abcde":
+        await transferring(db, name, some_files())
+    await file_failed(db, "d", 1, next_try=NOW + 60)
+    await file_failed(db, "e", 1)
+    await file_failed(db, "c", 1)
+    assert await names(db) == list("abdfce")
+    for name in "bde":
+        await fetching(db, name, 5)
+        assert (await names(db))[0] == name
+        assert (await one(db, name)).active == 1
+    async with db.transaction():
+        await db.run("INSERT INTO transfers SELECT id << 24, 'h', 0, 1, 1, 1 FROM filesets WHERE name IN ('b', 'd')")
+    assert await names(db) == list("bdeafc")
+
+
 async def test_what_waits_is_ordered_by_priority_and_place(db: Database, products: Products) -> None:
     await poll(db, products["raw"], [(name, 5) for name in "abcd"])
     for name in "bd":
@@ -203,6 +220,24 @@ async def test_progress_is_what_is_staged_and_received(db: Database, products: P
     assert (shown.done_files, shown.done_bytes, shown.active) == (1, 100 + 20 + 30 + 7, 2)
     other = await one(db, "b")
     assert (other.done_files, other.done_bytes, other.active) == (0, 0, 0)
+
+
+async def test_what_is_held_keeps_what_is_done(db: Database, products: Products) -> None:
+    await poll(db, products["raw"], [("a", 5), ("b", 5)])
+    row = await transferring(db, "a", some_files(4, size=100))
+    await read_index(db, "b", some_files(4, size=100))
+    async with db.transaction():
+        await db.run("UPDATE files SET state = 'staged' WHERE id = ?", (row.id << 24,))
+        await db.run("UPDATE files SET state = 'partial', kept = 7 WHERE id = ?", ((row.id << 24) + 1,))
+    await operate.hold(db, [row.id])
+    shown = await one(db, "a")
+    assert (shown.state, shown.done_files, shown.done_bytes) == ("held", 1, 107)
+    await operate.release(db, [row.id])
+    shown = await one(db, "a")
+    assert (shown.state, shown.done_files, shown.done_bytes) == ("queued", 1, 107)
+    await operate.cancel(db, [row.id])
+    shown = await one(db, "a")
+    assert (shown.state, shown.done_files, shown.done_bytes) == ("cancelled", 0, 0)
 
 
 async def test_what_is_published_is_done(db: Database, products: Products) -> None:
