@@ -86,8 +86,8 @@ def remaining(snapshot: Snapshot, line: ProductLine) -> float | None:
 
     It can't where an index is unread, so that nobody knows its bytes, or where all that is left is set aside.
     """
-    if line.lag is None or (line.backlog_filesets and not line.backlog_bytes) or not line.counts.get("queued"):
-        return None if line.backlog_filesets or line.lag is None else 0.0
+    if line.lag is None or line.unread or (line.backlog_filesets and not line.counts.get("queued")):
+        return None
     return fmt.eta(line.backlog_bytes, snapshot.rates.get(line.id, 0.0))
 
 

@@ -183,9 +183,9 @@ def work_words(snapshot: Snapshot, in_full: bool) -> list[Piece]:
     if overview is None:
         return []
     active = sum(line.active for line in overview.products)
-    seconds = fmt.eta(overview.left_bytes, snapshot.throughput.now)
+    seconds = None if overview.unread else fmt.eta(overview.left_bytes, snapshot.throughput.now)
     transfers = f"{fmt.amount(active)} transfers  " if in_full else ""
-    eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes else ""
+    eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes or overview.unread else ""
     return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]
 
 

@@ -1,0 +1,57 @@
+"""Rates follow what counters tell, and forget what is long past."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.rates import WINDOW, Rates
+
+
+def rate_of(*readings: tuple[float, float]) -> float:
+    rates = Rates()
+    for at, value in readings:
+        rates.note("a", at, value)
+    return rates.rate("a")
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ((), 0.0),
+        (((0, 500),), 0.0),
+        (((0, 0), (0.25, 9_000)), 0.0),
+        (((0, 0), (1, 100)), 100.0),
+        (((0, 0), (1, 100), (2, 100), (4, 400)), 100.0),
+        (((0, 50), (5, 50)), 0.0),
+    ],
+    ids=["nothing known", "one reading", "too short a time", "a second", "over all readings", "at rest"],
+)
+def test_a_rate_is_the_growth_over_the_time_between_readings(
+    readings: tuple[tuple[float, float], ...], expected: float
+) -> None:
+    assert rate_of(*readings) == expected
+
+
+def test_what_is_long_past_counts_no_more() -> None:
+    busy = [(second, second * 1000.0) for second in range(10)]
+    idle = [(10.0 + second, 9000.0) for second in range(int(WINDOW))]
+    assert rate_of(*busy) == 1000
+    assert rate_of(*busy, *idle) == 0
+
+
+def test_readings_far_apart_still_make_a_rate() -> None:
+    assert rate_of((0, 0), (60, 600)) == 10
+    assert rate_of((0, 0), (60, 600), (120, 600)) == 0
+
+
+def test_a_counter_that_begins_anew_makes_no_negative_rate() -> None:
+    assert rate_of((0, 9000), (1, 9500), (2, 10)) == 0
+    assert rate_of((0, 9000), (1, 9500), (2, 10), (3, 30)) == 20
+
+
+def test_each_key_has_a_rate_of_its_own() -> None:
+    rates = Rates()
+    for second in range(3):
+        rates.note(1, second, second * 10)
+        rates.note(("fileset", 1), second, second * 70)
+    assert (rates.rate(1), rates.rate(("fileset", 1)), rates.rate(2)) == (10, 70, 0)
