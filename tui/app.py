@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
@@ -64,7 +65,8 @@ class Dashboard(App[ExitCode]):
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ):
-        super().__init__()
+        # Textual turns colours into greys under NO_COLOR, unless they are the terminal's own: then it leaves them out.
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
         self.config = config
         self.config_file = config_file
         self.preferences_file = preferences.path_for(config.engine.state)

@@ -21,6 +21,7 @@ ENTER, ESCAPE, TAB = "\r", "\x1b", "\t"
 CLEAR_FIELD = "\x15"
 PRODUCTS, QUEUE, FAILED, DETAILS, LOG = PANES = ("1 Products", "2 Queue", "3 Failed", "4 Details", "5 Log")
 CURSOR = ">"
+QUESTION = "Leave the dashboard?"
 FOOTER_OF = {
     PRODUCTS: ("n Available",),
     QUEUE: ("J/K Move",),
@@ -70,9 +71,16 @@ def dashboard(
 
 
 def leave(terminal: Terminal) -> None:
-    """Quit where no question is asked, and find the terminal as it was."""
+    """Quit, let the engine go on if that is asked, and find the terminal as it was."""
     terminal.send("q")
+    wait_on(terminal, lambda: terminal.process.poll() is not None or asks(terminal), "the end, or a question")
+    if terminal.process.poll() is None:
+        terminal.send("d")
     assert_left_clean(terminal)
+
+
+def asks(terminal: Terminal) -> bool:
+    return any(QUESTION in line for line in terminal.screen())
 
 
 def assert_left_clean(terminal: Terminal) -> None:

@@ -26,7 +26,7 @@ from tests.whole.screen import (
     wait_for_row,
     wait_on,
 )
-from tests.whole.service import states, wait_until
+from tests.whole.service import states
 from tests.whole.site import Site, fill, register
 
 WRONG = [f"prod0/o470.chip.{number}/o470.chip.{number}.1.fits" for number in (1, 2, 3)]
@@ -45,7 +45,7 @@ def test_a_night_of_failures_is_understood_and_mended_by_one_key(site: Site, dat
         wait_for_row(terminal, PRODUCTS, "prod1", "x failing")
         assert kinds(pane(terminal, FAILED)) == ["integrity"] * 3 + ["missing"]
 
-        put_cursor(terminal, FAILED, "p.2.1.fits")
+        put_cursor(terminal, FAILED, "o470.chip.2/")
         wait_for_row(terminal, DETAILS, "o470.chip.2", "x blocked")
         show_details(terminal, "e")
         wait_for_row(terminal, DETAILS, "try 2 integrity")
@@ -57,7 +57,7 @@ def test_a_night_of_failures_is_understood_and_mended_by_one_key(site: Site, dat
         wait_for_row(terminal, DETAILS, "o470.chip.2.1.fi", "quarantine")
         wait_for_row(terminal, DETAILS, "o470.chip.2.0.fi", "staged")
 
-        put_cursor(terminal, FAILED, "p.2.0.fits")
+        put_cursor(terminal, FAILED, "o471.chip.2/")
         show_details(terminal, "e")
         wait_for_row(terminal, DETAILS, "404 Not Found")
 
@@ -182,9 +182,11 @@ def test_evidence_in_quarantine_is_accepted(site: Site, datastore: DataStore) ->
     datastore.add_product("prod0")
     datastore.add_fileset("prod0", "odd", {"a.fits": ServedFile(b"what came", md5="0" * 32)})
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "integrity", "prod0/odd/a.fits")
-        put_cursor(terminal, FAILED, "prod0/odd")
+        wait_for_row(terminal, FAILED, "integrity", "odd/a.fits")
+        put_cursor(terminal, FAILED, "odd/a.fits")
         terminal.send("A")
+        terminal.wait_for("What came counts from now on")
+        terminal.send("y")
         wait_for_row(terminal, FAILED, "nothing has failed")
         wait_for_row(terminal, LOG, "prod0/odd", "published")
         leave(terminal)
@@ -195,8 +197,9 @@ def test_hundreds_that_fail_are_told_once_and_retried_by_one_key(site: Site, dat
     expected = fill(datastore, products=2, filesets=100, files=1, size=100)
     datastore.fault("*.fits", Fault.status(404), times=None)
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "3 Failed 200: 200 missing")
+        wait_for_row(terminal, FAILED, "3 Failed 200", "200 missing")
         terminal.wait_for("x200 failed")
+        assert terminal.screen()[0].startswith(" mirrortui "), "also where most of it stays as it was"
         go(terminal, LOG)
         told = [row for row in pane(terminal, LOG) if "missing" in row]
         assert len(told) <= 4, "the first, and how many more, of each product"

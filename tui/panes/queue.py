@@ -12,14 +12,14 @@ from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
     Column("name", "fileset", 16, grow=True, tail=9),
-    Column("product", "product", 16, rank=5),
+    Column("product", "product", 16, rank=6),
     Column("state", "state", 11),
-    Column("priority", "prio", 4, "right", rank=6),
-    Column("progress", "progress", 14),
-    Column("files", "files", 11, "right", rank=4),
-    Column("size", "size", 8, "right", rank=3),
-    Column("rate", "rate", 10, "right", rank=2),
-    Column("eta", "eta", 6, "right", rank=1),
+    Column("priority", "prio", 4, "right", rank=7),
+    Column("progress", "progress", 14, rank=1),
+    Column("files", "files", 11, "right", rank=5),
+    Column("size", "size", 8, "right", rank=4),
+    Column("rate", "rate", 10, "right", rank=3),
+    Column("eta", "eta", 6, "right", rank=2),
 )
 SORTS = ("turn", "name", "product", "size", "registered", "state")
 BAR = 9

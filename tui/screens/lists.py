@@ -115,16 +115,15 @@ class Lists:
         self._title(self.products, "products", f"1 Products {selected}/{len(lines)}{more}", kept.product_sort)
 
     def _show_queue(self) -> None:
-        snapshot, kept = self._snapshot, self.preferences
-        self.queue.sort_mark = (kept.queue_sort, kept.queue_reverse)
-        lines = snapshot.lines
+        snapshot, lines = self._snapshot, self._snapshot.lines
+        self.queue.sort_mark = (snapshot.view.order, snapshot.view.reverse)
 
         def row(key: Hashable) -> Row | None:
             line = lines.get(key)  # type: ignore[call-overload]
             return None if line is None else queue.row(snapshot, line)
 
         self._fill(self.queue, "queue", snapshot.queue, row)
-        self._title(self.queue, "queue", f"2 Queue {len(snapshot.queue):,}", kept.queue_sort)
+        self._title(self.queue, "queue", f"2 Queue {len(snapshot.queue):,}", snapshot.view.order)
 
     def _show_failed(self) -> None:
         snapshot, kept = self._snapshot, self.preferences

@@ -68,6 +68,7 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         self._marks: frozenset[Key] = frozenset()
         self._frozen = False
         self._sort: Sort | None = None
+        self._ordered_by: Sort | None = None
         self._in_sight: tuple[Key, ...] = ()
 
     # What is shown.
@@ -80,8 +81,9 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         """
         order = self._order
         if keys != self._given:
-            order = order.keeping(keys) if self._frozen else Order(keys)
-        self._given, self._row_of = keys, row
+            keep = self._frozen and self._sort == self._ordered_by
+            order = order.keeping(keys) if keep else Order(keys)
+        self._given, self._row_of, self._ordered_by = keys, row, self._sort
         self._follow(order)
 
     @property
@@ -95,7 +97,7 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
 
     @property
     def frozen(self) -> bool:
-        """Whether rows stay where they are: those that go leave, new ones come last."""
+        """Whether rows stay where they are until they are sorted in another way: new ones come last."""
         return self._frozen
 
     @frozen.setter
