@@ -33,6 +33,7 @@ class FailureKind(StrEnum):
     UNSAFE = "unsafe"
     CONFLICT = "conflict"
     REJECTED = "rejected"
+    DAMAGED = "damaged"
     MALFORMED = "index_malformed"
     DENIED = "denied"
     TLS = "tls"
@@ -71,6 +72,7 @@ POLICIES: dict[FailureKind, Policy] = {
     FailureKind.UNSAFE: Policy(),
     FailureKind.CONFLICT: Policy(),
     FailureKind.REJECTED: Policy(),
+    FailureKind.DAMAGED: Policy(),
     FailureKind.DENIED: Policy(pause=Answer.PAUSE_MIRROR),
     FailureKind.TLS: Policy(pause=Answer.PAUSE_MIRROR),
     FailureKind.DISK: Policy(pause=Answer.PAUSE_DESTINATION),
@@ -81,6 +83,10 @@ class MirrorError(Exception):
     """An error that an operator can act on: its text says what happened, to what, and what to do."""
 
     exit_code = ExitCode.INTERNAL
+
+
+class Stopped(Exception):
+    """A long operation was stopped, as was asked for."""
 
 
 class ConfigError(MirrorError):

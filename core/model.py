@@ -55,6 +55,15 @@ class Durability(StrEnum):
     NONE = "none"
 
 
+class Damage(StrEnum):
+    """What a verification found wrong with something published."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    EXTRA = "extra"
+    UNREADABLE = "unreadable"
+
+
 class CommandKind(StrEnum):
     """What an operator can wish for; each wish is a row in the command table."""
 
@@ -73,6 +82,7 @@ class CommandKind(StrEnum):
     IGNORE = "ignore"
     LIMIT = "limit"
     ACCEPT = "accept"
+    VERIFY = "verify"
     STOP = "stop"
 
 
@@ -136,3 +146,18 @@ class Rejection:
     line: int
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something of a published fileset that is not as it should be; `file` is None for what is no file of it.
+
+    `name` is empty for the fileset as a whole. `size` and `digest` (MD5) are what was seen.
+    """
+
+    name: str
+    damage: Damage
+    detail: str
+    file: int | None = None
+    size: int | None = None
+    digest: str | None = None

@@ -91,6 +91,14 @@ def parse_space(value: object) -> Space:
     raise ValueError(f'expected a share of the disk such as "5%", or a size such as "20 GB", got {quoted(value)}')
 
 
+def parse_share(value: object) -> float:
+    """Return the part of a whole that `value` means: 0.05 for ``"5%"``."""
+    number = _NUMBER.fullmatch(value.strip()[:-1].strip()) if isinstance(value, str) and "%" in value[-1:] else None
+    if number and not number[2] and 0 < float(number[1]) <= 100:
+        return float(number[1]) / 100
+    raise ValueError(f'expected a share such as "5%", got {quoted(value)}')
+
+
 def parse_time(text: str) -> int:
     """Return the epoch second that ``YYYY-MM-DDThh:mm:ssZ`` means."""
     try:
@@ -128,6 +136,11 @@ def format_duration(seconds: float) -> str:
 def format_time(epoch: float) -> str:
     """Return the UTC time of `epoch`, to the second: ``"2026-11-21T07:58:02Z"``."""
     return datetime.fromtimestamp(math.floor(epoch), UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def stamp(epoch: float) -> str:
+    """Return the UTC time of `epoch`, as part of a file's name: ``"20261121T075802Z"``."""
+    return format_time(epoch).replace("-", "").replace(":", "")
 
 
 def quoted(value: object) -> str:

@@ -68,6 +68,14 @@ def cli(
 def _dashboard(config_file: Path | None, read_only: bool) -> ExitCode:
     if not _on_terminal():
         raise click.UsageError("the dashboard needs a terminal; without one use --once, run, status or failures")
+    from core.config.loading import nothing_configured
+
+    if nothing_configured(config_file) and not read_only:
+        from tui.welcome import app as welcome
+
+        config_file = welcome.run()
+        if config_file is None:
+            return ExitCode.OK
     return _shown(config_file, read_only=read_only)
 
 
@@ -246,6 +254,47 @@ def ignore(context: click.Context, product: str, mirror: str | None) -> None:
 
 
 @cli.command()
+@click.argument("filesets", metavar="[FILESET]...", nargs=-1)
+@click.option("--mirror", help="Only this mirror.")
+@click.option("--product", metavar="GLOB", help="Only products that match.")
+@click.option(
+    "--sample", metavar="SHARE", help='Only so much of it, such as "5%": what was not read for the longest time.'
+)
+@click.option("--repair", is_flag=True, help="Fetch again what is damaged.")
+@click.option("--rate-limit", metavar="RATE", help='Read no faster than, such as "50 MB/s".')
+@_json_option
+@click.option("--quiet", is_flag=True, help="Print nothing if all is well.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    filesets: tuple[str, ...],
+    mirror: str | None,
+    product: str | None,
+    sample: str | None,
+    repair: bool,
+    rate_limit: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Read again what is published, and compare it with the digests it came with.
+
+    The engine that runs does it, or one that is started for this alone. Exit code 0: all is right, or right again.
+    """
+    from core.store.commands import Target
+    from core.store.verification import Wish
+    from core.units import parse_rate, parse_share
+    from tui.headless import verify as verifying
+
+    try:
+        share, rate = parse_share(sample) if sample else 1.0, parse_rate(rate_limit) if rate_limit else 0
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    target = Target(filesets=filesets, mirror=mirror, product=product)
+    wish = Wish(share=share, rate=rate, repair=repair)
+    context.exit(verifying.verify(context.obj, target, wish, as_json=as_json, quiet=quiet))
+
+
+@cli.command()
 @click.argument("limits", metavar="KEY=VALUE...", nargs=-1, required=True)
 @click.pass_context
 def limit(context: click.Context, limits: tuple[str, ...]) -> None:
@@ -263,6 +312,38 @@ def stop(context: click.Context, now: bool) -> None:
     from tui.headless import wish
 
     context.exit(wish.send(context.obj, "stop", value="now" if now else "drain"))
+
+
+@cli.command()
+@click.option("--mirror", help="Only this mirror; the others are listed anew by the next run.")
+@click.option("--trust-index", is_flag=True, help="Compare sizes alone: quick, and blind to changed bytes.")
+@_json_option
+@click.option("--quiet", is_flag=True, help="Print nothing but what was left out.")
+@click.pass_context
+def rebuild(context: click.Context, mirror: str | None, trust_index: bool, as_json: bool, quiet: bool) -> None:
+    """Make a new state file from the published trees, in place of one that is lost or broken.
+
+    A broken one is moved aside; one that is sound is refused. What is not right in a tree is left out, and told: the
+    next run adopts or fetches it. What operators had set is gone with the old state.
+    """
+    from tui.headless import rebuild as command
+
+    context.exit(command.rebuild(context.obj, mirror, trust_index=trust_index, as_json=as_json, quiet=quiet))
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.pass_context
+def backup(context: click.Context, file: Path, force: bool) -> None:
+    """Copy the state file to FILE, also while an engine runs.
+
+    A folder gets a file of its own for each copy. To restore one: end the engine, move the state file away, with its
+    -wal and -shm, and copy FILE to its place.
+    """
+    from tui.headless import backup as command
+
+    context.exit(command.backup(context.obj, file, overwrite=force))
 
 
 @cli.command()

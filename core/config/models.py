@@ -98,6 +98,8 @@ class Mirror(_Table):
     exclude_filesets: Globs = ()
     poll_interval: Interval = 900.0
     reconcile_interval: Interval = 86400.0
+    scrub: Annotated[float, BeforeValidator(fields.at_least(0.0))] = 0.0
+    scrub_rate: Rate = 0
     max_lag: Annotated[tuple[tuple[str, float], ...], BeforeValidator(fields.lag_limits)] = ()
     priority: Annotated[int, BeforeValidator(fields.whole_number(-100, 100))] = 0
     username: Annotated[str | None, BeforeValidator(fields.username)] = None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+from core.model import Finding
+
+Gate: TypeAlias = Callable[[int], bool]
+"""Told how many bytes were read; may take its time, and answers whether to go on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """A file that a fileset is to hold; `kept` bytes of it may already be in staging, to be continued.
 
-    `staged` tells that it was recorded as complete; with `proven` its bytes can't have been lost since then.
+    `staged` tells that it was recorded as complete; with `proven` its bytes can't have been lost since then. `blake3`
+    is known of one that was published before.
     """
 
     id: int
@@ -21,18 +27,19 @@ class Expected:
     staged: bool
     kept: int
     proven: bool = False
+    blake3: str | None = None
 
 
 @dataclass(slots=True)
 class Found:
     """What is there of a fileset already.
 
-    `adopted` files are complete, verified and in staging; `lost` ones were believed to be staged and are not;
-    `kept` tells how many bytes of a file can be continued. With `in_place` the whole fileset stands, verified,
-    at its final place.
+    `adopted` files, each with its BLAKE3, are complete, verified and in staging; `lost` ones were believed to be staged
+    and are not; `kept` tells how many bytes of a file can be continued. With `in_place` the whole fileset stands,
+    verified, at its final place.
     """
 
-    adopted: list[int] = field(default_factory=list)
+    adopted: dict[int, str] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)
     kept: dict[int, int] = field(default_factory=dict)
     in_place: bool = False
@@ -56,6 +63,19 @@ class Sealed:
     in_place: bool
 
 
+@dataclass(slots=True)
+class Verified:
+    """What came of reading a published fileset again.
+
+    `blake3` has those of files that were proven by the catalogue's digest, or by none, for want of one of our own.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    blake3: dict[int, str] = field(default_factory=dict)
+
+
 class Destination(Protocol):
     """Where published filesets live. Every method may raise DiskError."""
 
@@ -77,8 +97,8 @@ class Destination(Protocol):
     def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
         """Verify what is there of a fileset, in staging or at its final place, and adopt what is right."""
 
-    def seal(self, place: Place, index: bytes, in_place: bool) -> Sealed:
-        """Complete a staged fileset with its index."""
+    def seal(self, place: Place, index: bytes, files: int, in_place: bool) -> Sealed:
+        """Complete a staged fileset with its index; refuse one in which there are not so many files."""
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
         """Bring sealed filesets to disk, as the durability policy demands."""
@@ -91,6 +111,12 @@ class Destination(Protocol):
 
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell, after a crash, whether the directory with this inode stands at its final place; if so, finish."""
+
+    def verify(self, place: Place, expected: Sequence[Expected], index: bytes, gate: Gate) -> Verified:
+        """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
+
+    def strangers(self, product: str, known: Collection[str]) -> list[str]:
+        """Return the entries below a product that are none of its `known` filesets."""
 
     def areas(self) -> list[int]:
         """Return the filesets that have a staging area."""

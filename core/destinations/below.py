@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import fcntl
 import os
 import shutil
 import stat
@@ -14,6 +14,7 @@ from core.names import unsafe_name
 from core.text import display
 
 PRIVATE = ".mirrortui"
+INDEX = "index.txt"
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 BLOCK = 1 << 20
@@ -36,6 +37,21 @@ def make(parent: int, name: str) -> int:
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, dir_fd=parent)
     return os.open(name, DIRECTORY, dir_fd=parent)
+
+
+def lock(private: int) -> int:
+    """Lock a destination for the one who may change it; the lock lasts as long as the descriptor.
+
+    Raises BlockingIOError if somebody else has it.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open("lock", flags, 0o600, dir_fd=private)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def create(directory: int, name: str, content: bytes) -> None:
@@ -61,15 +77,6 @@ def regular_size(directory: int, name: str) -> int | None:
     except FileNotFoundError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def digest(directory: int, name: str) -> str:
-    """Return the MD5 of a file, in hex."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with open(os.open(name, READ, dir_fd=directory), "rb", buffering=0) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def remove(parent: int, name: str) -> None:

@@ -37,6 +37,8 @@ class Index(Generic[RowT]):
         self._fields = fields
         self._cells = cells
         self._columns: list[str] | None = None
+        self.rows = 0
+        """How many rows were added."""
         self._lines: list[bytes] = []
 
     def add(self, rows: Iterable[RowT]) -> None:
@@ -46,6 +48,7 @@ class Index(Generic[RowT]):
                 self._columns = list(row.columns)
                 self._lines.append(_header(self._fields, self._columns))
             self._lines.append(_line((*self._cells(row), *_values(row.columns))))
+            self.rows += 1
 
     def content(self) -> bytes:
         """Return the whole index; one without rows has a header all the same."""

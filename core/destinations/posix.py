@@ -7,24 +7,22 @@ a link planted there leads nowhere.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.destinations import below, linux
-from core.destinations.base import Expected, Found, Place, Sealed
-from core.destinations.below import DIRECTORY, PRIVATE
+from core.destinations import below, linux, proof
+from core.destinations.base import Expected, Found, Gate, Place, Sealed, Verified
+from core.destinations.below import DIRECTORY, INDEX, PRIVATE
 from core.errors import DiskError, LeaseHeld
-from core.model import Durability
+from core.model import Damage, Durability, Finding
 from core.names import MAX_BYTES, unsafe_name
 from core.text import display
 
-INDEX = "index.txt"
 WHOLE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENODEV}
 )
@@ -61,10 +59,8 @@ class PosixDestination:
             raise
 
     def _take_lock(self) -> None:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._lock = os.open("lock", flags, 0o600, dir_fd=self._private)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = below.lock(self._private)
         except BlockingIOError:
             raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
 
@@ -155,15 +151,15 @@ class PosixDestination:
         size = below.regular_size(staging, one.name)
         if one.proven and size == one.size:
             return True
-        right = size is not None and _is_right(staging, one)
-        if one.staged and not right:
+        own = proof.proven(staging, one)
+        if one.staged and own is None:
             found.lost.append(one.id)
         if size is None:
             return False
-        if right:
+        if own is not None:
             if self._durability is Durability.FULL:
                 below.sync(staging, one.name)
-            found.adopted.append(one.id)
+            found.adopted[one.id] = own
             return True
         if 0 < min(size, one.kept) < one.size:
             found.kept[one.id] = min(size, one.kept)
@@ -177,16 +173,16 @@ class PosixDestination:
         """Link files that stand, verified, at the final place into staging; leave them there if all do."""
         try:
             with self._final(place) as final:
-                right = [one for one in missing if _is_right(final, one)]
-                found.in_place = whole and len(right) == len(missing) > 0
+                right = {one: own for one in missing if (own := proof.proven(final, one))}
+                found.in_place = whole and len(right) == len(missing) > 0 and not _has_strangers(final, missing)
                 if not found.in_place:
                     for one in right:
                         os.link(one.name, one.name, src_dir_fd=final, dst_dir_fd=staging, follow_symlinks=False)
-                found.adopted += [one.id for one in right]
+                found.adopted |= {one.id: own for one, own in right.items()}
         except FileNotFoundError:
             return
 
-    def seal(self, place: Place, index: bytes, in_place: bool) -> Sealed:
+    def seal(self, place: Place, index: bytes, files: int, in_place: bool) -> Sealed:
         """Write the fileset's index beside its files; for one that stands already, replace the index there."""
         with self._told(f"{display(place.fileset)} cannot be completed"):
             if in_place:
@@ -194,6 +190,9 @@ class PosixDestination:
                     self._replace_index(final, index)
                     return Sealed(place, _inode(final), in_place)
             with below.opened(self._staging, str(place.fileset_id)) as staging:
+                there = len(set(os.listdir(staging)) - {INDEX})
+                if there != files:
+                    raise DiskError(f"{self.root}: {display(place.fileset)}: {there} of {files} files are in staging")
                 below.create(staging, INDEX, index)
                 return Sealed(place, _inode(staging), in_place)
 
@@ -301,6 +300,32 @@ class PosixDestination:
                     self._retire(place, product)
             return appeared
 
+    def verify(self, place: Place, expected: Sequence[Expected], index: bytes, gate: Gate) -> Verified:
+        """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
+        self._check(*(one.name for one in expected))
+        with self._told(f"{display(place.fileset)} cannot be verified"):
+            try:
+                with self._final(place) as final:
+                    return proof.verify(final, expected, index, gate)
+            except FileNotFoundError:
+                self._demand_tree()
+                return Verified(findings=[Finding("", Damage.MISSING, "it is not there")])
+
+    def _demand_tree(self) -> None:
+        """Raise DiskError if nothing that was ever published is there: the disk is probably not mounted."""
+        if below.regular_size(self._root, INDEX) is None:
+            raise DiskError(f"{self.root}: nothing published is there; is the disk mounted?", whole=True)
+
+    def strangers(self, product: str, known: Collection[str]) -> list[str]:
+        """Return the entries below a product that are none of its `known` filesets."""
+        self._check(product)
+        with self._told(f"{display(product)} cannot be listed"):
+            try:
+                with below.opened(self._root, product) as directory:
+                    return sorted(set(os.listdir(directory)) - {INDEX, *known})
+            except FileNotFoundError:
+                return []
+
     def areas(self) -> list[int]:
         """Return the filesets that have a staging area."""
         with self._told("cannot be examined"):
@@ -332,11 +357,10 @@ class PosixDestination:
             raise DiskError(f"{self.root}: {what}: {error.strerror or error}", whole=whole) from error
 
 
-def _is_right(directory: int, one: Expected) -> bool:
-    """Tell whether a file has the size and digest of the listing; one without a digest can't be proven."""
-    if not one.digest or below.regular_size(directory, one.name) != one.size:
-        return False
-    return below.digest(directory, one.name) == one.digest
+def _has_strangers(final: int, expected: Sequence[Expected]) -> bool:
+    """Tell whether something was added to a fileset that had been published."""
+    ours = any(one.blake3 for one in expected)
+    return ours and not set(os.listdir(final)) <= {INDEX, *(one.name for one in expected)}
 
 
 def _inode(directory: int) -> str:

@@ -52,7 +52,8 @@ class Admission:
     async def reconsider(self) -> None:
         """Look again at filesets that were begun, and at what is queued, after a start or a command."""
         self._exhausted.clear()
-        self.resume(await filesets.begun(self._context.db, self._context.now()))
+        if not self._context.repairs_only:
+            self.resume(await filesets.begun(self._context.db, self._context.now()))
         self._scheduler.hungry.set()
 
     def resume(self, found: Iterable[int]) -> None:
@@ -127,7 +128,7 @@ class Admission:
                 await self._load(run)
         for _ in range(len(self._resumable)):
             await self._readmit(self._resumable.popleft())
-        if self._context.draining.is_set():
+        if self._context.draining.is_set() or self._context.repairs_only:
             return
         products = [
             (product, mirror)
@@ -219,9 +220,10 @@ class Admission:
 
     async def _prepare(self, run: Run) -> Run:
         fresh = await self._context.in_thread(run.mirror.destination.stage, run.place)
-        if not fresh:
-            run.in_place = await self._inspect(run)
         run.missing = await files.unstaged(self._context.db, run.row.id)
+        if not fresh or run.missing < run.row.files:
+            run.in_place = await self._inspect(run)
+            run.missing = await files.unstaged(self._context.db, run.row.id)
         await self._load(run)
         return run
 
@@ -250,7 +252,7 @@ async def _take_over(db: Database, fileset: int, found: Found) -> None:
     if row is None or row.state is not FilesetState.TRANSFERRING:
         return
     await files.reset_lost(db, found.lost)
-    await files.staged(db, found.adopted)
+    await files.staged(db, list(found.adopted.items()))
     await files.keep(db, found.kept)
     await filesets.judge(db, {fileset_of(one) for one in found.adopted})
 
@@ -258,4 +260,5 @@ async def _take_over(db: Database, fileset: int, found: Found) -> None:
 def _expected(row: FileRow, rebooted: bool) -> Expected:
     kept = row.kept if row.validator and row.digest else 0
     staged = row.state is FileState.STAGED
-    return Expected(row.id, row.name, row.size, row.digest, staged, kept, proven=staged and not rebooted)
+    there = staged or row.state is FileState.PUBLISHED
+    return Expected(row.id, row.name, row.size, row.digest, there, kept, staged and not rebooted, row.blake3)

@@ -85,6 +85,8 @@ class Context:
         self.lease = lease
         self.mirrors: dict[int, MirrorRun] = {}
         self.now: Callable[[], float] = time.time
+        self.repairs_only = False
+        """True if this run fetches nothing but what a verification found damaged."""
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
         self.started = 0.0
@@ -113,6 +115,8 @@ class Context:
     @property
     def at_work(self) -> list[int]:
         """The products of which something may be begun now."""
+        if self.repairs_only:
+            return []
         return [product for mirror in self.mirrors.values() if mirror.working for product in mirror.products]
 
     async def in_thread(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

@@ -52,7 +52,8 @@ class Engine:
     """One engine for one state file. `run` returns when all is done (``once``), or when it was told to stop.
 
     With `plan` it finds out what there is to do, and begins none of it: destinations are not touched. An engine with a
-    `starter`, the pid of a dashboard, ends by itself when nobody watches and nothing is left to do.
+    `starter`, the pid of a dashboard, ends by itself when nobody watches and nothing is left to do. With `repairs_only`
+    it lists no source: it carries out commands, and fetches what a verification found damaged.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class Engine:
         once: bool,
         choice: Choice | None = None,
         plan: bool = False,
+        repairs_only: bool = False,
         starter: int | None = None,
     ):
         self._config = config
         self._once = once
         self._plan = plan
+        self._repairs_only = repairs_only
         self._choice = choice or Choice()
         self._starter = starter
         self._lease = Lease(config.engine.state, starter)
@@ -133,8 +136,7 @@ class Engine:
         try:
             if not self._plan:
                 await recover(context)
-            parts = Parts(context, executor, plan=self._plan, stop=self._obey_command)
-            self._parts = parts
+            parts = self._parts = Parts(context, executor, plan=self._plan, stop=self._obey_command)
             executor.start(parts.scheduler.deliver)
             await parts.limits.apply()
             self.ready.set()
@@ -142,6 +144,8 @@ class Engine:
             await context.enter(None)
         finally:
             executor.close()
+            if self._parts is not None:
+                self._parts.scrubber.close()
             context.close()
             for mirror in context.mirrors.values():
                 await mirror.source.close()
@@ -175,6 +179,7 @@ class Engine:
         ids = await journal.write(write)
         context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
         context.rebooted = boot != known_boot
+        context.repairs_only = self._repairs_only
         for mirror in self._config.mirrors:
             if self._choice.mirror in (None, mirror.name):
                 run = mirrors.build(ids[mirror.name], mirror, self._config.engine.durability, identity)
@@ -217,6 +222,7 @@ class Engine:
                 return
             log.info("stopping: no new work, filesets under way are finished; stop again to end at once")
             await context.enter(Phase.DRAINING)
+            parts.scrubber.stop()
             await self._drain(context, parts)
         finally:
             drain.cancel()
@@ -233,7 +239,7 @@ class Engine:
     async def _drain(self, context: Context, parts: Parts) -> None:
         limit = asyncio.get_running_loop().time() + self._config.engine.drain_timeout
         while not context.aborting.is_set() and asyncio.get_running_loop().time() < limit:
-            if not parts.scheduler.busy and not parts.publisher.busy and not parts.admission.working:
+            if not (parts.scheduler.busy or parts.publisher.busy or parts.admission.working or parts.scrubber.working):
                 return
             await asyncio.sleep(TICK_SECONDS / 2)
         context.aborting.set()

@@ -34,6 +34,8 @@ def source_options(mirror: Mirror) -> SourceOptions:
         ca_file=str(mirror.ca_file) if mirror.ca_file else None,
         connect_seconds=mirror.connect_timeout,
         index_seconds=mirror.index_timeout,
+        stall_seconds=mirror.stall_timeout,
+        min_rate=mirror.min_rate,
     )
 
 

@@ -19,6 +19,7 @@ from core.engine.poller import Poller
 from core.engine.publisher import Publisher
 from core.engine.recovery import clamp_waits, let_go
 from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
+from core.engine.scrubber import Scrubber
 from core.errors import FailureKind
 from core.executors.base import Executor
 from core.model import CommandKind
@@ -29,6 +30,8 @@ from core.transfer.hosts import Hosts
 TICK_SECONDS = 0.2
 DUE_SECONDS = 1.0
 AHEAD = 96
+UNHEARD = 1
+"""Transfers at a host that has not answered yet, where others compete for the slots."""
 FAR_SECONDS = 3600.0
 """An engine that nobody watches does not stay for a try that is further away; the next one sees to it."""
 DISK_AGAIN_SECONDS = 10.0
@@ -43,8 +46,12 @@ def queued_ahead(context: Context) -> int:
     Where hosts compete for slots, or one may not have them all, the scheduler has to be asked.
     """
     engine = context.config.engine
-    hosts = {mirror.host for mirror in context.mirrors.values()}
-    return AHEAD if len(hosts) == 1 and engine.transfers_per_host >= engine.transfers else 0
+    return AHEAD if not hosts_compete(context) and engine.transfers_per_host >= engine.transfers else 0
+
+
+def hosts_compete(context: Context) -> bool:
+    """Tell whether there is more than one host to share the slots."""
+    return len({mirror.host for mirror in context.mirrors.values()}) > 1
 
 
 class Part(Protocol):
@@ -66,16 +73,19 @@ class Parts:
         self._context = context
         self._stop = stop
         ahead = queued_ahead(context)
-        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead)
+        unheard = UNHEARD if hosts_compete(context) else None
+        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead, unheard)
         self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
         self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
         self.admission = Admission(context, self.scheduler)
         self.publisher.again = self.admission.resume
         context.publishing = self.publisher.holds
         queued = self.admission.queued
-        self.indexers = [Indexer(context, mirror, hosts, queued) for mirror in context.mirrors.values()]
-        self.pollers = [Poller(context, mirror, self._discovered) for mirror in context.mirrors.values()]
+        listed = [] if context.repairs_only else list(context.mirrors.values())
+        self.indexers = [Indexer(context, mirror, hosts, queued) for mirror in listed]
+        self.pollers = [Poller(context, mirror, self._discovered) for mirror in listed]
         self.limits = Limits(context, self.scheduler, executor)
+        self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
         self.gauges = Gauges(context, hosts, self.indexers)
 
@@ -90,6 +100,7 @@ class Parts:
             CommandKind.MIRROR: choosing.choose,
             CommandKind.IGNORE: choosing.choose,
             CommandKind.LIMIT: self.limits.change,
+            CommandKind.VERIFY: self.scrubber.verify,
         }
 
     async def recorded(self) -> None:
@@ -121,7 +132,14 @@ class Parts:
         """Start everything that runs side by side."""
         running: list[Part] = [*self.indexers, *self.pollers]
         if not self._plan:
-            running += [self.admission, self.publisher, self.control, self.scheduler.recorder, self.gauges]
+            running += [
+                self.admission,
+                self.publisher,
+                self.control,
+                self.scheduler.recorder,
+                self.gauges,
+                self.scrubber,
+            ]
         self._read_indexes()
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in running]
         return [*tasks, asyncio.create_task(self._tick(), name="ticks")]
@@ -206,4 +224,5 @@ class Parts:
             or (not self._plan and not self.admission.idle)
             or self.scheduler.busy
             or self.publisher.busy
+            or self.scrubber.working
         )

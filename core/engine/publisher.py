@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
 
 from core.destinations.base import Destination, Place, Sealed
-from core.destinations.indexes import Index, RowT, file_index, fileset_index, product_lines
+from core.destinations.indexes import Index, product_lines
+from core.engine import listing
 from core.engine.context import Context, MirrorRun
 from core.engine.runs import Run
 from core.errors import DiskError
-from core.store import events, files, filesets, registry
+from core.model import ListedFile
+from core.store import events, filesets, registry
 from core.store.database import Database
 from core.text import display
 
@@ -24,7 +26,6 @@ GATHER_SECONDS = 0.25
 GATHER_STEPS = 10
 INDEX_SECONDS = 5.0
 """The published index of a product may be so much older than what is published."""
-INDEX_WINDOW = 500
 
 
 class Publisher:
@@ -97,7 +98,7 @@ class Publisher:
     async def _publish(self, mirror: MirrorRun, runs: Sequence[Run]) -> None:
         await self._recorded()
         by_id = {run.row.id: run for run in runs}
-        items = [(run, await self._file_index(run.row.id)) for run in runs]
+        items = [(run, await listing.of_fileset(self._context.db, run.row.id)) for run in runs]
         sealed, refused = await self._context.in_thread(_seal, mirror.destination, items)
         wanted = [(one.place.fileset_id, one.inode) for one in sealed]
         meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
@@ -139,8 +140,8 @@ class Publisher:
                 continue
             try:
                 for product, name, _ in due:
-                    content = await self._fileset_index(product)
-                    await self._context.in_thread(mirror.destination.write_index, name, [content])
+                    content = await listing.of_product(self._context.db, product)
+                    await self._context.in_thread(mirror.destination.write_index, name, [content.content()])
                 listed = await registry.published_products(self._context.db, mirror.id)
                 await self._context.in_thread(mirror.destination.write_index, None, product_lines(listed))
             except DiskError as error:
@@ -148,35 +149,16 @@ class Publisher:
                 continue
             await self._context.journal.write(lambda db: registry.index_written(db, due))  # noqa: B023
 
-    async def _fileset_index(self, product: int) -> bytes:
-        db = self._context.db
-        return await _filled(
-            fileset_index(), lambda after: registry.published_filesets(db, product, after, INDEX_WINDOW)
-        )
-
-    async def _file_index(self, fileset: int) -> bytes:
-        db = self._context.db
-        return await _filled(file_index(), lambda after: files.listing(db, fileset, after, INDEX_WINDOW))
-
-
-async def _filled(index: Index[RowT], read: Callable[[int], Awaitable[list[tuple[int, RowT]]]]) -> bytes:
-    """Fill an index window by window: `read` returns the rows behind a key, each with its own key."""
-    after = 0
-    while window := await read(after):
-        after = window[-1][0]
-        index.add(row for _, row in window)
-    return index.content()
-
 
 def _seal(
-    destination: Destination, items: Sequence[tuple[Run, bytes]]
+    destination: Destination, items: Sequence[tuple[Run, Index[ListedFile]]]
 ) -> tuple[list[Sealed], list[tuple[Place, DiskError]]]:
     """Complete staged filesets and flush them; return those that are ready, and those that were refused."""
     sealed: list[Sealed] = []
     refused: list[tuple[Place, DiskError]] = []
     for run, index in items:
         try:
-            sealed.append(destination.seal(run.place, index, run.in_place))
+            sealed.append(destination.seal(run.place, index.content(), index.rows, run.in_place))
         except DiskError as error:
             refused.append((run.place, error))
     try:

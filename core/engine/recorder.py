@@ -19,7 +19,7 @@ LIVE_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Batch:
-    staged: list[int] = field(default_factory=list)
+    staged: list[tuple[int, str | None]] = field(default_factory=list)
     recovered: list[tuple[int, int]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     interrupted: list[tuple[int, int, str | None]] = field(default_factory=list)
@@ -39,10 +39,10 @@ class Recorder:
         self._batch = _Batch()
         self._writing = asyncio.Lock()
 
-    def staged(self, product: int, file: FileRow) -> None:
+    def staged(self, product: int, file: FileRow, blake3: str | None) -> None:
         """Note a file of a product that is complete and verified."""
         batch = self._batch
-        batch.staged.append(file.id)
+        batch.staged.append((file.id, blake3))
         files, size = batch.moved.get(product, (0, 0))
         batch.moved[product] = (files + 1, size + file.size)
         if file.attempts:

@@ -9,7 +9,7 @@ from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, MirrorError
 from core.model import FilesetState
-from core.store import events, files, filesets, registry
+from core.store import events, files, filesets, registry, verification
 from core.store.database import Database
 from core.store.records import FilesetRow
 
@@ -25,6 +25,7 @@ async def recover(context: Context) -> None:
 
     async def tidy(db: Database) -> None:
         await files.live(db, [], context.lease)
+        await verification.end_all(db, context.now(), "the engine ended")
         await events.prune(db)
 
     await context.journal.write(tidy)

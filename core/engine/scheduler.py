@@ -154,6 +154,7 @@ class Scheduler:
             offset=file.kept if file.validator else 0,
             validator=file.validator,
             plain=not file.attempts and file.size <= PLAIN_SIZE,
+            fresh=file.attempts > 0,
         )
 
     def deliver(self, outcomes: list[Outcome]) -> None:
@@ -176,7 +177,7 @@ class Scheduler:
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
-            self.recorder.staged(run.row.product_id, file)
+            self.recorder.staged(run.row.product_id, file, outcome.blake3)
             run.done.add(file.id)
             self.totals.files += 1
         else:
@@ -300,6 +301,8 @@ class Scheduler:
             flight = self._flights.get(one.id)
             if flight is None:
                 continue
+            if one.received > flight.file.kept:
+                self._hosts.heard(flight.run.mirror.host)
             elapsed = now - (flight.sampled or flight.started)
             rate = max(0.0, (one.received - flight.received) / elapsed) if elapsed > 0 else 0.0
             flight.received, flight.sampled = one.received, now

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias, cast
 import aiosqlite
 
 from core.errors import StateError
+from core.store.identity import demand_ours, unreadable
 from core.store.schema import APPLICATION_ID, MIGRATIONS
 from core.store.transitions import transition_rows
 
@@ -108,16 +109,8 @@ class Database:
             application = int(await self.value("PRAGMA application_id"))
             tables = int(await self.value("SELECT count(*) FROM sqlite_master"))
         except sqlite3.Error as error:
-            raise StateError(
-                f"{self.path}: not a readable state file ({error}); nothing was changed. Move it away, or restore it"
-            ) from error
-        if application != APPLICATION_ID and (tables or version):
-            raise StateError(f"{self.path}: this SQLite file is not a state file of mirrortui; nothing was changed")
-        if version > len(MIGRATIONS):
-            raise StateError(
-                f"{self.path}: written by a newer mirrortui (schema {version}, this one knows {len(MIGRATIONS)}); "
-                "nothing was changed. Upgrade mirrortui"
-            )
+            raise unreadable(self.path, error) from error
+        demand_ours(self.path, version, application, tables)
         return version
 
     async def _check_readable(self) -> None:

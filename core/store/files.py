@@ -86,12 +86,13 @@ async def unstaged(db: Database, fileset: int) -> int:
     )
 
 
-async def staged(db: Database, files: Sequence[int]) -> None:
-    """Record that files are complete and verified in staging."""
+async def staged(db: Database, files: Sequence[tuple[int, str | None]]) -> None:
+    """Record that files are complete and verified in staging, each with its BLAKE3."""
     await db.run(
-        """UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
-                            validator = NULL
-           WHERE id IN (SELECT value FROM json_each(?)) AND state <> 'staged'""",
+        f"""WITH staged (id, blake3) AS (SELECT {fields(2)} FROM json_each(?))
+            UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
+                             validator = NULL, blake3 = staged.blake3
+            FROM staged WHERE files.id = staged.id AND state <> 'staged'""",
         (table(files),),
     )
 

@@ -261,8 +261,8 @@ async def published(db: Database, filesets: Sequence[int], now: float) -> None:
             "UPDATE files SET state = 'published' WHERE id BETWEEN ? AND ? AND state = 'staged'", file_range(fileset)
         )
     await db.run_many(
-        """UPDATE filesets SET state = 'published', published_at = ?, inode = NULL, lease = NULL, trouble = '',
-                  failure_kind = NULL, failure = NULL, next_try = NULL WHERE id = ?""",
+        """UPDATE filesets SET state = 'published', published_at = ?, verified_at = NULL, inode = NULL, lease = NULL,
+                  trouble = '', failure_kind = NULL, failure = NULL, next_try = NULL WHERE id = ?""",
         [(now, fileset) for fileset in filesets],
     )
     await db.run_many(

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from core.model import CommandKind
-from core.store import filesets
+from core.store import filesets, verification
 from core.store.bulk import fields, table
 from core.store.commands import Target
 from core.store.database import Database
@@ -27,12 +27,14 @@ FITTING = {
     CommandKind.NOW: f"filesets.state IN ({_OPEN})",
     CommandKind.MOVE: f"filesets.state IN ({', '.join(map(repr, QUEUE_STATES))})",
     CommandKind.ACCEPT: f"filesets.trouble = 'quarantined' AND filesets.state IN ({_OPEN})",
+    CommandKind.VERIFY: "filesets.state IN ('published', 'damaged')",
 }
 """Which filesets a command applies to."""
 
 REFUSALS = {
     CommandKind.MOVE: "only what waits in the queue can be moved",
     CommandKind.ACCEPT: "nothing of it is in quarantine",
+    CommandKind.VERIFY: "only what is published can be verified",
 }
 """Why a command doesn't apply to a fileset, where "nothing to do for this command" would tell too little."""
 
@@ -159,6 +161,7 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
     await db.run_many(
         "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state IN ('queued', 'transferring')", keys
     )
+    await verification.repair(db, found)
     await db.run_many("UPDATE filesets SET reread = 1 WHERE id = ? AND state = 'published'", keys)
     await filesets.judge(db, found)
 

@@ -82,10 +82,12 @@ class FileRow(NamedTuple):
     validator: str | None
     seen_size: int | None
     seen_digest: str | None
+    blake3: str | None
 
 
 FILE_COLUMNS = (
-    "id, name, size, digest, state, attempts, tries, failure_kind, next_try, kept, validator, seen_size, seen_digest"
+    "id, name, size, digest, state, attempts, tries, failure_kind, next_try, kept, validator, seen_size, seen_digest, "
+    "blake3"
 )
 
 

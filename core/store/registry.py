@@ -200,10 +200,10 @@ async def published_products(db: Database, mirror: int) -> list[ListedProduct]:
 
 
 async def published_filesets(db: Database, product: int, after: int, limit: int) -> list[tuple[int, ListedFileset]]:
-    """Return a window of the published filesets of a product, in the order of their registration."""
+    """Return a window of the filesets of a product that stand at their final place, in the order of registration."""
     rows = await db.rows(
         """SELECT seq, name, registered, type, columns FROM filesets
-           WHERE product_id = ? AND seq > ? AND state = 'published' ORDER BY seq LIMIT ?""",
+           WHERE product_id = ? AND seq > ? AND state IN ('published', 'damaged') ORDER BY seq LIMIT ?""",
         (product, after, limit),
     )
     return [(row[0], ListedFileset(row[1], row[2], row[3], load_columns(row[4]))) for row in rows]

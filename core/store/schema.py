@@ -117,6 +117,7 @@ INITIAL: Migration = (
         discovered_at REAL NOT NULL,
         queued_at     REAL,
         published_at  REAL,
+        verified_at   REAL,             -- when what is published was last read again and compared
         attempts      INTEGER NOT NULL DEFAULT 0,   -- of reading its index or publishing it
         tries         INTEGER NOT NULL DEFAULT 0,   -- the same, since the kind of failure last changed
         failure_kind  TEXT,
@@ -129,6 +130,8 @@ INITIAL: Migration = (
     "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, place)",
     "CREATE INDEX filesets_lag ON filesets (product_id, state, registered)",
     "CREATE INDEX filesets_seq ON filesets (product_id, seq)",
+    """CREATE INDEX filesets_verified ON filesets (product_id, ifnull(verified_at, published_at))
+       WHERE state = 'published'""",
     "CREATE INDEX filesets_trouble ON filesets (trouble, product_id) WHERE trouble <> ''",
     f"""
     CREATE TABLE files (
@@ -136,6 +139,7 @@ INITIAL: Migration = (
         name          TEXT NOT NULL,
         size          INTEGER NOT NULL,
         digest        TEXT,             -- MD5; NULL: only the size can be checked
+        blake3        TEXT,             -- of what is published, taken while it came; NULL: not taken yet
         type          TEXT NOT NULL,
         columns       TEXT,
         state         TEXT NOT NULL,
@@ -215,6 +219,31 @@ INITIAL: Migration = (
     )""",
     """CREATE UNIQUE INDEX rejections_once
        ON rejections (mirror_id, ifnull(product_id, 0), ifnull(fileset_id, 0), name, reason)""",
+    """
+    CREATE TABLE verifications (        -- of published filesets, as operators asked for them; the newest are kept
+        command_id    INTEGER PRIMARY KEY,
+        filesets      INTEGER NOT NULL, -- to verify
+        bytes         INTEGER NOT NULL,
+        done_filesets INTEGER NOT NULL DEFAULT 0,
+        done_files    INTEGER NOT NULL DEFAULT 0,
+        done_bytes    INTEGER NOT NULL DEFAULT 0,
+        ended_at      REAL,
+        stopped       TEXT,             -- why it ended early ...
+        failed        INTEGER NOT NULL DEFAULT 0    -- ... and whether that was an error
+    )""",
+    """
+    CREATE TABLE findings (             -- what a verification found wrong
+        id         INTEGER PRIMARY KEY,
+        command_id INTEGER NOT NULL,
+        mirror     TEXT NOT NULL,
+        product    TEXT NOT NULL,
+        fileset    TEXT NOT NULL,
+        fileset_id INTEGER,             -- NULL: something beside the filesets, that nobody listed
+        file       TEXT,                -- NULL: the fileset as a whole
+        damage     TEXT NOT NULL,       -- missing | changed | extra | unreadable
+        detail     TEXT NOT NULL
+    )""",
+    "CREATE INDEX findings_of ON findings (command_id)",
     """
     CREATE TABLE commands (
         id      INTEGER PRIMARY KEY,

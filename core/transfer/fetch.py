@@ -12,6 +12,7 @@ import pycurl
 
 from core.errors import FailureKind
 from core.http import REDIRECTS, same_origin
+from core.logs import redact_secrets
 from core.text import display
 from core.transfer.base import Job, Outcome
 from core.transfer.request import Handle, Target
@@ -24,6 +25,8 @@ ABORT = 0
 """What the body's callback returns to make curl end the request."""
 USELESS_CHUNKS = 8
 """How much of a body that is not wanted is read all the same, so that the connection can be used again."""
+NOT_AN_ANSWER = frozenset({pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_UNSUPPORTED_PROTOCOL})
+"""What curl says where a status line should be: 8, no such line (whatever the protocol); 1, HTTP/0.9."""
 NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -60,6 +63,7 @@ class Fetch:
         self._url = job.url
         self._hops = 0
         self._public_only = False
+        self._fresh = job.fresh
         self._fetched = 0
         self._failure: Failure | None = None
         self._stopped = False
@@ -113,9 +117,9 @@ class Fetch:
             # A callback per line of the head, and one of our own for the body, would cost more than the rest.
             self._plain = True
             self.on_body = self._pieces.append
-            return Target(job.url, job.access, plain=True)
+            return Target(job.url, job.access, plain=True, fresh=self._fresh)
         own = self._url is job.url or same_origin(self._url, job.url)
-        return Target(self._url, job.access, self._offset, job.validator, own, self._public_only)
+        return Target(self._url, job.access, self._offset, job.validator, own, self._public_only, fresh=self._fresh)
 
     def stop(self) -> None:
         """Give up: what came is kept. A file whose body is already whole is completed all the same."""
@@ -131,6 +135,8 @@ class Fetch:
             raise self._bug
         if self.sink.error is not None:
             self._end()
+        elif self._head is None and not self._fresh and _out_of_step(code, easy):
+            self._fresh = True
         elif self._head is None:
             self._fail(_no_answer(code, message, easy))
         elif self._useful:
@@ -147,9 +153,10 @@ class Fetch:
         return Outcome(
             self.job.id,
             kind=None if failure is None else failure.kind,
-            detail="" if failure is None else display(failure.detail),
+            detail="" if failure is None else display(redact_secrets(failure.detail)),
             size=self._seen_size(),
             digest=self.sink.digest if self._whole else None,
+            blake3=self.sink.blake3 if self._whole and failure is None else None,
             kept=self.sink.kept if unfinished and self.validator is not None else 0,
             validator=self.validator,
             resumed=self._offset > 0 and (self._useful or self._whole),
@@ -304,12 +311,17 @@ class Fetch:
         return wrong and self._offset > 0 and not self._cleaned and not self._stopped
 
     def _from_zero(self) -> None:
-        self._cleaned = True
+        self._cleaned = self._fresh = True
         self._ending = self._whole = False
         self._failure = None
         self._url, self._hops, self._public_only = self.job.url, 0, False
         self.validator = None
         self.sink.discard()
+
+
+def _out_of_step(code: int, easy: Any) -> bool:
+    """Tell whether what came was the rest of an earlier answer: it says nothing of the host, another connection may."""
+    return code in NOT_AN_ANSWER and easy.getinfo(pycurl.NUM_CONNECTS) == 0
 
 
 def _no_answer(code: int, message: str, easy: Any) -> Failure:

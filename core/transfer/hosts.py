@@ -51,6 +51,8 @@ class HostGate:
         self._failures = 0
         self._starts_at_failure = 0
         self._failed_files: set[int] = set()
+        self.answers = False
+        """Whether something has come from it since it was last in doubt."""
         self._rests = 0
         self._suspected_until = 0.0
         self._resting_until = 0.0
@@ -77,6 +79,7 @@ class HostGate:
     def succeeded(self, file_id: int) -> None:
         """A transfer ended with a proper answer, be it "not found": the host works."""
         self.released(file_id)
+        self.answers = True
         self._failures = self._rests = 0
         self._failed_files.clear()
         self._suspected_until = self._resting_until = 0.0
@@ -93,6 +96,7 @@ class HostGate:
             if self._failures:
                 self._failed_files.add(file_id)
             return
+        self.answers = False
         self._failed_files.add(file_id)
         self._failures += 1
         self._starts_at_failure = self._starts
@@ -123,11 +127,16 @@ class HostGate:
 
 
 class Hosts:
-    """All hosts, and the slots that they share: `transfers` in all, `transfers_per_host` each."""
+    """All hosts, and the slots that they share: `transfers` in all, `transfers_per_host` each.
 
-    def __init__(self, transfers: int, transfers_per_host: int):
+    With `unheard` a host that has not answered yet may have no more than that many: one that takes connections and
+    says nothing would otherwise keep slots from the others until its transfers are given up.
+    """
+
+    def __init__(self, transfers: int, transfers_per_host: int, unheard: int | None = None):
         self._transfers = transfers
         self._per_host = transfers_per_host
+        self._unheard = transfers_per_host if unheard is None else unheard
         self._gates: dict[str, HostGate] = {}
         self._running = 0
 
@@ -142,18 +151,21 @@ class Hosts:
         """
         gate = self._gate(host)
         free = self._transfers - self._running
-        if free <= 0 or gate.running >= self._per_host or not gate.is_open(now):
+        if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now):
             return False
         able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
         share = max(1, self._transfers // (len(able) + 1))
-        most = min(share, self._per_host)
-        reserved = sum(min(each.waiting, max(0, most - each.running)) for each in able)
+        reserved = sum(min(each.waiting, max(0, min(share, self._most(each)) - each.running)) for each in able)
         return gate.running < share or free > reserved
 
     def started(self, host: str, file_id: int) -> None:
         """A transfer was begun."""
         self._gate(host).started(file_id)
         self._running += 1
+
+    def heard(self, host: str) -> None:
+        """Bytes have come from a host: it answers, though no transfer has ended yet."""
+        self._gate(host).answers = True
 
     def succeeded(self, host: str, file_id: int) -> None:
         """A transfer ended with a proper answer, be it "not found": the host works."""
@@ -177,6 +189,9 @@ class Hosts:
     def state(self, host: str, now: float) -> HostState:
         """Return what a screen shows of `host`."""
         return self._gate(host).state(now)
+
+    def _most(self, gate: HostGate) -> int:
+        return self._per_host if gate.answers else min(self._unheard, self._per_host)
 
     def _gate(self, host: str) -> HostGate:
         gate = self._gates.get(host)

@@ -29,7 +29,7 @@ class Target(NamedTuple):
     """One request: the bytes of `url` from `offset` on, if `validator` still holds.
 
     `own` is false where a redirect led to another host; with `public_only` a private address is refused there.
-    `plain`: at most PLAIN_SIZE bytes, and no look at the headers.
+    `plain`: at most PLAIN_SIZE bytes, and no look at the headers. `fresh`: no connection that was used before.
     """
 
     url: str
@@ -39,6 +39,7 @@ class Target(NamedTuple):
     own: bool = True
     public_only: bool = False
     plain: bool = False
+    fresh: bool = False
 
 
 class Handle:
@@ -59,7 +60,7 @@ class Handle:
         """Set up the next request. Who we are is told to the mirror's own host only."""
         if target.access is not self._access:
             self._set_access(target.access)
-        if not target.own or target.offset or target.public_only:
+        if not target.own or target.offset or target.public_only or target.fresh:
             self._set_exceptions(target)
         self.easy.setopt(pycurl.URL, target.url.encode("utf-8", "surrogateescape"))
 
@@ -77,6 +78,7 @@ class Handle:
         easy.setopt(pycurl.LOW_SPEED_TIME, max(1, math.ceil(access.stall_seconds)))
         self._set_credentials(access.username, access.password)
         easy.unsetopt(pycurl.PREREQFUNCTION)
+        easy.setopt(pycurl.FRESH_CONNECT, 0)
 
     def _set_exceptions(self, target: Target) -> None:
         """Set what holds for this one request; the next one sets everything anew."""
@@ -89,6 +91,7 @@ class Handle:
         if target.offset:
             lines += [f"Range: bytes={target.offset}-".encode(), f"If-Range: {target.validator}".encode()]
         self.easy.setopt(pycurl.HTTPHEADER, lines)
+        self.easy.setopt(pycurl.FRESH_CONNECT, target.fresh)
         if target.public_only:
             self.easy.setopt(pycurl.PREREQFUNCTION, _public_address)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from blake3 import blake3
+
 from core.transfer.base import Job
 from core.transfer.writers import Lane, Writers
 
@@ -36,13 +38,14 @@ class Sink:
         self._job = job
         self._chunks: list[bytes] = []
         self._gathered = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._begin_digests()
         self._fd = -1
         self._lane: Lane | None = None if job.size <= BLOCK and not job.sync else writers.lane(done)
         self._present = 0
         self.written = 0
         """Bytes of the file that are on disk, and in the digest."""
         self.digest: str | None = None
+        self.blake3: str | None = None
         self.error: Exception | None = None
         self.stopped = False
 
@@ -149,15 +152,23 @@ class Sink:
             data = os.pread(self._fd, min(BLOCK, end - start), start)
             if not data:
                 return
-            self._md5.update(data)
+            self._digest(data)
             start += len(data)
             self.written += len(data)
 
     def _write(self, chunks: list[bytes]) -> None:
         if self.error is None:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            self._md5.update(data)
+            self._digest(data)
             self._put(data)
+
+    def _begin_digests(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._blake3 = blake3()
+
+    def _digest(self, data: bytes) -> None:
+        self._md5.update(data)
+        self._blake3.update(data)
 
     def _put(self, data: bytes) -> None:
         if self._fd < 0:
@@ -169,8 +180,8 @@ class Sink:
 
     def _complete(self, chunks: list[bytes]) -> None:
         data = b"".join(chunks)
-        self._md5.update(data)
-        self.digest = self._md5.hexdigest()
+        self._digest(data)
+        self.digest, self.blake3 = self._md5.hexdigest(), self._blake3.hexdigest()
         if self.error is not None:
             self._close()
             return
@@ -187,7 +198,7 @@ class Sink:
     def _remove(self) -> None:
         existed = self._fd >= 0
         self._close()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._begin_digests()
         self.written = self._present = 0
         if existed:
             with suppress(FileNotFoundError):

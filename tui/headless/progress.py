@@ -1,4 +1,4 @@
-"""One live line on the terminal: files, bytes, speed, and how long it will take."""
+"""One live line on the terminal: how far something has come."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ COLUMNS = 80
 """The width of a terminal that doesn't tell."""
 
 
-class ProgressLine:
-    """Draws `totals` against what is left; keeps out of the way of log lines."""
+class LiveLine:
+    """Draws what `text` says, again and again, on one line; nothing while it says None."""
 
-    def __init__(self, totals: Callable[[], Totals | None], stream: TextIO | None = None):
-        self._totals = totals
+    def __init__(self, text: Callable[[], str | None], stream: TextIO | None = None):
+        self._text = text
         self._stream = stream or sys.stderr
-        self._samples: deque[tuple[float, int]] = deque(maxlen=WINDOW)
 
     async def run(self) -> None:
         """Draw until cancelled, then leave a clean line."""
@@ -40,18 +39,9 @@ class ProgressLine:
             self._write(CLEAR)
 
     def _draw(self) -> None:
-        done = self._totals()
-        if done is None:
-            return
-        self._samples.append((time.monotonic(), done.bytes))
-        (since, before), (now, bytes_) = self._samples[0], self._samples[-1]
-        rate = (bytes_ - before) / (now - since) if now > since else 0.0
-        eta = format_duration(done.bytes_left / rate) if rate > 0 and done.bytes_left else "-"
-        line = (
-            f"{done.files:,} files, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
-            f"{done.files_left:,} files, {format_bytes(done.bytes_left)} to go, eta {eta}"
-        )
-        self._write(CLEAR + line[: self._columns() - 1])
+        line = self._text()
+        if line is not None:
+            self._write(CLEAR + line[: self._columns() - 1])
 
     def _columns(self) -> int:
         try:
@@ -65,6 +55,28 @@ class ProgressLine:
             self._stream.flush()
         except OSError:
             return
+
+
+class ProgressLine(LiveLine):
+    """Draws the files and bytes of `totals` against what is left; keeps out of the way of log lines."""
+
+    def __init__(self, totals: Callable[[], Totals | None], stream: TextIO | None = None):
+        super().__init__(self._line, stream)
+        self._totals = totals
+        self._samples: deque[tuple[float, int]] = deque(maxlen=WINDOW)
+
+    def _line(self) -> str | None:
+        done = self._totals()
+        if done is None:
+            return None
+        self._samples.append((time.monotonic(), done.bytes))
+        (since, before), (now, bytes_) = self._samples[0], self._samples[-1]
+        rate = (bytes_ - before) / (now - since) if now > since else 0.0
+        eta = format_duration(done.bytes_left / rate) if rate > 0 and done.bytes_left else "-"
+        return (
+            f"{done.files:,} files, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
+            f"{done.files_left:,} files, {format_bytes(done.bytes_left)} to go, eta {eta}"
+        )
 
 
 class ClearsLine(logging.Filter):

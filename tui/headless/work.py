@@ -7,7 +7,6 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import sqlite3
 import sys
 import tempfile
@@ -37,6 +36,7 @@ from tui.headless.output import reader_may_leave
 from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
+from tui.headless.stoppable import SIGNALS
 from tui.trouble import told
 
 T = TypeVar("T")
@@ -44,12 +44,6 @@ T = TypeVar("T")
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter while others wait: the event loop has to have its turn soon."""
 GARBAGE_THRESHOLDS = (20_000, 20, 20)
-
-SIGNALS = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.TERMINATED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +60,7 @@ class Options:
 def once(config_file: Path | None, options: Options) -> ExitCode:
     """Bring everything up to date, say what was done, and return what it amounts to."""
     with _error_as_json(options):
-        config = _prepare(config_file, options)
+        config = prepare(config_file, options)
         with state_errors_told(config.engine.state):
             result, found = run_in_loop(_once(config, options))
         code = result.stopped_by or report.exit_code(found)
@@ -85,9 +79,9 @@ def serve(config_file: Path | None, *, verbose: bool, while_watched: bool = Fals
 
     The latter is how a dashboard starts an engine, see tui.attach.
     """
-    config = _prepare(config_file, Options(verbose=verbose))
+    config = prepare(config_file, Options(verbose=verbose))
     engine = Engine(config, once=False, starter=os.getppid() if while_watched else None)
-    work = _run_apart(engine, config.engine.log_file) if while_watched else _run(engine)
+    work = _run_apart(engine, config.engine.log_file) if while_watched else run_engine(engine)
     with state_errors_told(config.engine.state):
         result = run_in_loop(work)
     return result.stopped_by or ExitCode.OK
@@ -96,7 +90,7 @@ def serve(config_file: Path | None, *, verbose: bool, while_watched: bool = Fals
 def dry_run(config_file: Path | None, options: Options) -> ExitCode:
     """Find out, on a copy of the state, what there is to fetch; print it."""
     with _error_as_json(options):
-        config = _prepare(config_file, options)
+        config = prepare(config_file, options)
         result, found = _plan(config, options)
         code = report.exit_code(found)
         if code in (ExitCode.DRAINED, ExitCode.FAILURES):
@@ -109,7 +103,8 @@ def dry_run(config_file: Path | None, options: Options) -> ExitCode:
     return code
 
 
-def _prepare(config_file: Path | None, options: Options) -> Config:
+def prepare(config_file: Path | None, options: Options) -> Config:
+    """Load the configuration with its secrets, and begin to log without them."""
     config = settings.load(config_file, with_secrets=True)
     if options.mirror is not None:
         config.mirror(options.mirror)
@@ -152,12 +147,13 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
     choice = Choice(options.mirror, options.product)
-    result = await _run(Engine(config, once=True, choice=choice, plan=plan), show=not options.quiet)
+    result = await run_engine(Engine(config, once=True, choice=choice, plan=plan), show=not options.quiet)
     async with await Database.open_reader(config.engine.state) as db:
         return result, await report.gather(db, time.time(), options.mirror, options.product)
 
 
-async def _run(engine: Engine, *, show: bool = True) -> Result:
+async def run_engine(engine: Engine, *, show: bool = True) -> Result:
+    """Run an engine, which signals stop; with `show` and a terminal draw how far it has come."""
     loop = asyncio.get_running_loop()
     for number, code in SIGNALS.items():
         loop.add_signal_handler(number, engine.stop, code)
@@ -176,7 +172,7 @@ async def _run(engine: Engine, *, show: bool = True) -> Result:
 async def _run_apart(engine: Engine, log_file: Path) -> Result:
     parting = asyncio.create_task(part(engine, log_file))
     try:
-        return await _run(engine, show=False)
+        return await run_engine(engine, show=False)
     finally:
         parting.cancel()
 

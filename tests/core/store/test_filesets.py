@@ -149,7 +149,7 @@ async def test_files_are_read_window_by_window(db: Database, product: int) -> No
 async def test_only_files_that_may_be_fetched_now_are_in_the_window(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(5))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, ids[:1])
+    await files.staged(db, [(one, None) for one in ids[:1]])
     await files.failed(db, [failure(ids[1]), failure(ids[2], FileState.QUARANTINED, next_try=None)], NOW)
     await files.interrupted(db, [(ids[3], 4, '"v"')])
 
@@ -185,10 +185,10 @@ async def test_trouble_follows_the_worst_file(db: Database, product: int) -> Non
     assert await recount_trouble(db, "a") == "failed"
     await files.failed(db, [failure(second, FileState.QUARANTINED, next_try=None)], NOW)
     assert await recount_trouble(db, "a") == "quarantined"
-    await files.staged(db, [second])
+    await files.staged(db, [(second, None)])
     await files.recovered(db, [(second, 2)], NOW)
     assert await recount_trouble(db, "a") == "failed"
-    await files.staged(db, [first])
+    await files.staged(db, [(first, None)])
     await files.recovered(db, [(first, 2)], NOW)
     assert await recount_trouble(db, "a") == ""
     assert await db.value("SELECT count(*) FROM attempts WHERE kind IS NULL") == 2
@@ -223,7 +223,7 @@ async def test_interrupted_transfers_keep_their_bytes_and_lose_no_try(db: Databa
 async def test_what_is_live_is_kept_for_a_restart_only_with_a_validator(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(3))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, ids[2:])
+    await files.staged(db, [(one, None) for one in ids[2:]])
     live = [
         Live(ids[0], "h", NOW, 7, 1.0, '"v"'),
         Live(ids[1], "h", NOW, 7, 1.0, None),
@@ -237,7 +237,7 @@ async def test_what_is_live_is_kept_for_a_restart_only_with_a_validator(db: Data
 async def test_lost_bytes_are_fetched_again(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(2))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, ids)
+    await files.staged(db, [(one, None) for one in ids])
     await files.reset_lost(db, ids[:1])
     await files.keep(db, {ids[0]: 4})
     [file] = await files.to_fetch(db, row.id, 0, NOW, 10)
@@ -255,7 +255,7 @@ async def test_a_clock_that_jumped_does_not_make_files_wait_for_ever(db: Databas
 async def test_the_intent_needs_every_file(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(2))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, ids[:1])
+    await files.staged(db, [(one, None) for one in ids[:1]])
     assert await filesets.intend(db, [(row.id, "1:2")]) == []
     assert (await fileset(db, "a")).state == "transferring"
     await db.run("UPDATE files SET state = 'skipped' WHERE id = ?", (ids[1],))

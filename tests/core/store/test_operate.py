@@ -131,7 +131,7 @@ async def _with_quarantined(db: Database, kind: FailureKind = FailureKind.INTEGR
     """Return a fileset with f0 staged, f1 in quarantine, f2 waiting after another kind of failure."""
     row = await transferring(db, name, some_files())
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, ids[:1])
+    await files.staged(db, [(one, None) for one in ids[:1]])
     failed = [
         Failed(ids[1], FileState.QUARANTINED, 2, 2, kind, "wrong", None, 3, '"v"', 9, "e" * 32),
         Failed(ids[2], FileState.RETRY_WAIT, 1, 1, FailureKind.TRANSIENT, "reset", NOW + 99, 3, '"v"', None, None),

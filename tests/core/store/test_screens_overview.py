@@ -73,7 +73,7 @@ async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Dat
         await poll(db, product, [(f"{name}1", 5), (f"{name}2", 5)])
         await read_index(db, f"{name}1", some_files(4))
     await transferring(db, "raw2", some_files(2))
-    await files.staged(db, [(await fileset(db, "raw2")).id << 24])
+    await files.staged(db, [((await fileset(db, "raw2")).id << 24, None)])
     await operate.wish(db, products["old"], mirrored=False, configured=True)
     shown = await overview(db, NOW)
     assert (shown.queued_filesets, shown.left_files, shown.left_bytes, shown.unread) == (4, 9, 90, 1)
@@ -92,7 +92,7 @@ async def test_meters_count_what_is_complete_and_what_is_under_way(db: Database,
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (7, 5100, 2)
     # the first file is complete, and the picture of transfers is older than that
-    await files.staged(db, [row.id << 24])
+    await files.staged(db, [(row.id << 24, None)])
     await meters.fetched(db, {raw: (1, 100)}, NOW)
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (8, 5160, 1)

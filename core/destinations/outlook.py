@@ -1,0 +1,34 @@
+"""What a folder is like as a destination, before there is a mirror."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Whether a folder is there, and whether this user may write to it, or create it; free and total in bytes.
+
+    `writable_at` is the folder that decides: itself, or the one above it. Figures that can't be had are None.
+    """
+
+    exists: bool
+    writable: bool
+    writable_at: Path
+    free: int | None = None
+    total: int | None = None
+
+
+def outlook(folder: Path) -> Outlook:
+    """Look at `folder`, and leave it as it is. Blocks while the file system does."""
+    exists = folder.exists()
+    decides = folder if exists else folder.parent
+    writable = os.access(decides, os.W_OK | os.X_OK)
+    try:
+        figures = os.statvfs(decides)
+    except OSError:
+        return Outlook(exists, writable, decides)
+    unit = figures.f_frsize
+    return Outlook(exists, writable, decides, figures.f_bavail * unit, figures.f_blocks * unit)

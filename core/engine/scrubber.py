@@ -1,0 +1,273 @@
+"""Reading what is published again: on an operator's wish, and each file once in the configured time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from core.destinations.base import Expected, Gate, Place, Verified
+from core.engine import listing
+from core.engine.admission import Admission
+from core.engine.context import Context, MirrorRun
+from core.errors import DiskError, Stopped
+from core.model import CommandKind, Damage, Finding
+from core.store import files, filesets, operate, registry, verification
+from core.store.commands import Command
+from core.store.database import Database
+from core.store.operate import NothingMatches
+from core.store.records import FilesetRow
+from core.store.verification import Standing, Wish
+from core.units import counted, format_bytes
+
+WINDOW = 500
+LOOK_SECONDS = 10.0
+"""How often it is asked whether a scrub is due."""
+IDLE_SHARE, LATEST_SHARE = 0.5, 0.9
+"""A fileset is read again in idle time from this share of the scrub interval on, and in any case from this one."""
+SLICE = 16
+"""Filesets taken up by one scheduled scrub, before it is asked again what is due."""
+YIELD_SECONDS = 0.05
+
+
+@dataclass(slots=True)
+class Task:
+    """A verification that an operator asked for."""
+
+    command: int
+    wish: Wish
+    work: list[Standing]
+    damaged: list[int]
+    """What was found damaged before."""
+    whole: bool
+    """True if it is about all of its products, so that what is no fileset of theirs can be told."""
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Scrubber:
+    """Verifies one fileset at a time, in a thread of its own. `busy` tells whether transfers need the disk more."""
+
+    def __init__(self, context: Context, admission: Admission, busy: Callable[[], bool]):
+        self._context = context
+        self._admission = admission
+        self._busy = busy
+        self._thread = ThreadPoolExecutor(1, "scrub")
+        self._tasks: deque[Task] = deque()
+        self._current: Task | None = None
+        self._closed = threading.Event()
+        self._wake = asyncio.Event()
+
+    @property
+    def working(self) -> bool:
+        """True while a verification that was asked for is not finished."""
+        return self._current is not None or bool(self._tasks)
+
+    def stop(self) -> None:
+        """Stop reading; what was asked for is recorded as stopped."""
+        self._closed.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """Stop reading, and wait until that has come to its end."""
+        self._closed.set()
+        self._thread.shutdown()
+
+    # What operators ask for.
+
+    async def verify(self, command: Command) -> str:
+        """Take a verification on; it goes on after this answer."""
+        try:
+            wish = Wish.parse(command.target.value or "")
+        except ValueError as error:
+            raise NothingMatches(str(error)) from error
+        if wish.stop:
+            return self._stop_all()
+        found = await operate.matching(self._context.db, command.target, CommandKind.VERIFY)
+        work = await verification.choose(self._context.db, found.ids, wish.share)
+        damaged = await verification.known_damaged(self._context.db, found.ids)
+
+        async def write(db: Database) -> None:
+            await verification.begin(db, command.id, work)
+            await verification.note_again(db, command.id, damaged)
+
+        await self._context.journal.write(write)
+        whole = not command.target.filesets and wish.share == 1
+        self._tasks.append(Task(command.id, wish, work, damaged, whole))
+        self._wake.set()
+        again = f"; {counted(len(damaged), 'fileset')} found damaged before" if damaged else ""
+        return f"{counted(len(work), 'fileset')}, {format_bytes(sum(one.bytes for one in work))} to read{again}"
+
+    def _stop_all(self) -> str:
+        tasks = [*self._tasks, *([self._current] if self._current else [])]
+        if not tasks:
+            raise NothingMatches("nothing is being verified")
+        for task in tasks:
+            task.stop.set()
+        return f"{counted(len(tasks), 'verification')} stopped"
+
+    async def run(self) -> None:
+        """Verify for ever: what was asked for first, then what is due."""
+        while True:
+            self._wake.clear()
+            while self._tasks:
+                self._current = self._tasks.popleft()
+                await self._carry_out(self._current)
+                self._current = None
+            if not self._context.once:
+                await self._scrub()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+
+    async def _carry_out(self, task: Task) -> None:
+        stopped: str | None = None
+        failed = False
+        gate = self._gate(task.stop, task.wish.rate)
+        if task.wish.repair:
+            await self._repair(task.damaged)
+        try:
+            for one in task.work:
+                await self._verify(one, gate, task)
+            if task.whole:
+                await self._tell_strangers(task)
+        except Stopped:
+            stopped = "stopped by an operator" if task.stop.is_set() else "the engine ended"
+        except DiskError as error:
+            stopped, failed = str(error), True
+            await self._context.tell("error", f"verification ended early: {error}")
+        now = self._context.now()
+        await self._context.journal.write(lambda db: verification.end(db, task.command, now, stopped, failed))
+
+    async def _tell_strangers(self, task: Task) -> None:
+        """Tell of entries beside the filesets of a product that nobody listed."""
+        db = self._context.db
+        for product, number, name in await verification.products_of(db, [one.id for one in task.work]):
+            mirror = self._context.mirrors.get(number)
+            if mirror is None:
+                continue
+            known = await verification.names(db, product)
+            entries = await asyncio.get_running_loop().run_in_executor(
+                self._thread, mirror.destination.strangers, name, known
+            )
+            for entry in entries:
+                await self._tell_stranger(task, mirror.config.name, name, entry)
+
+    async def _tell_stranger(self, task: Task, mirror: str, product: str, entry: str) -> None:
+        found = [Finding("", Damage.EXTRA, "nobody listed it")]
+        await self._context.journal.write(
+            lambda db: verification.note(db, task.command, (mirror, product, entry), None, found)
+        )
+        await self._context.tell("warning", "extra: nobody listed it", mirror=mirror, product=product, fileset=entry)
+
+    # What is due.
+
+    async def _scrub(self) -> None:
+        for mirror in self._context.mirrors.values():
+            interval = mirror.config.scrub
+            if not interval or not mirror.working:
+                continue
+            share = LATEST_SHARE if self._busy() else IDLE_SHARE
+            before = self._context.now() - interval * share
+            try:
+                for one in await verification.due(self._context.db, list(mirror.products), before, SLICE):
+                    latest = await self._is_late(one, interval)
+                    await self._verify(one, self._gate(threading.Event(), mirror.config.scrub_rate, yields=not latest))
+                    if self._tasks:
+                        return
+            except Stopped:
+                return
+            except DiskError as error:
+                await self._context.tell("error", f"scrub put off: {error}", mirror=mirror.config.name)
+
+    async def _is_late(self, one: Standing, interval: float) -> bool:
+        before = self._context.now() - interval * LATEST_SHARE
+        return await verification.is_due(self._context.db, one.id, before)
+
+    # One fileset.
+
+    async def _verify(self, one: Standing, gate: Gate, task: Task | None = None) -> None:
+        """Read a fileset again, and record what was found. Raises Stopped or DiskError."""
+        if not gate(0):
+            raise Stopped
+        row = await filesets.get(self._context.db, one.id)
+        mirror = await self._mirror_of(one.id)
+        if row is None or not row.published or mirror is None:
+            return
+        place = Place(row.id, await registry.product_name(self._context.db, row.product_id), row.name)
+        expected = await self._expected(row)
+        index = (await listing.of_fileset(self._context.db, row.id)).content()
+        result = await asyncio.get_running_loop().run_in_executor(
+            self._thread, mirror.destination.verify, place, expected, index, gate
+        )
+        await self._record(row, mirror, place, result, task)
+
+    async def _mirror_of(self, fileset: int) -> MirrorRun | None:
+        number = (await registry.mirrors_of(self._context.db, [fileset])).get(fileset)
+        return None if number is None else self._context.mirrors.get(number)
+
+    async def _expected(self, row: FilesetRow) -> list[Expected]:
+        expected: list[Expected] = []
+        after = 0
+        while window := await files.all_of(self._context.db, row.id, after, WINDOW):
+            after = window[-1].id
+            expected += [Expected(f.id, f.name, f.size, f.digest, False, 0, blake3=f.blake3) for f in window]
+        return expected
+
+    async def _record(
+        self, row: FilesetRow, mirror: MirrorRun, place: Place, result: Verified, task: Task | None
+    ) -> None:
+        now, name = self._context.now(), mirror.config.name
+        found = result.findings
+
+        async def write(db: Database) -> bool:
+            if task is not None:
+                await verification.advance(db, task.command, 1, result.files, result.bytes)
+            if not await verification.verified(db, row.id, result.blake3, now):
+                return False
+            if found:
+                await verification.damaged(db, row, found, now)
+                if task is not None:
+                    await verification.note(db, task.command, (name, place.product, place.fileset), row.id, found)
+            return True
+
+        if await self._context.journal.write(write) and found:
+            words = f"damaged: {verification.summary(found)}"
+            await self._context.tell("error", words, mirror=name, product=place.product, fileset=place.fileset)
+            if task is not None and task.wish.repair:
+                await self._repair([row.id])
+
+    async def _repair(self, found: Sequence[int]) -> None:
+        """Begin at once to fetch again what is wrong of damaged filesets."""
+        if not found:
+            return
+
+        async def write(db: Database) -> None:
+            await verification.repair(db, found)
+            await filesets.admit(db, found, self._context.lease)
+
+        await self._context.journal.write(write)
+        self._admission.resume(found)
+
+    def _gate(self, stop: threading.Event, rate: int, *, yields: bool = False) -> Gate:
+        """Return what bounds the reading to `rate` bytes a second (0: as fast as can be), and ends it.
+
+        With `yields` it waits as long as transfers are under way.
+        """
+        begun, read = time.monotonic(), 0
+
+        def gate(count: int) -> bool:
+            nonlocal read
+            read += count
+            while not (stop.is_set() or self._closed.is_set()):
+                ahead = read / rate - (time.monotonic() - begun) if rate else 0.0
+                if ahead <= 0 and not (yields and self._busy()):
+                    return True
+                self._closed.wait(min(max(ahead, YIELD_SECONDS), 1.0))
+            return False
+
+        return gate

@@ -1,0 +1,148 @@
+"""Copying the state file while an engine may write to it: all of one moment, proven, or nothing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+
+from core.errors import ConfigError, DiskError, StateError, Stopped
+from core.store.draft import sync
+from core.store.identity import REMEDY, broken, unreadable
+from core.store.soundness import identify, problem, stoppable
+from core.text import display
+from core.units import stamp
+
+PAGES = 256
+"""Pages that are copied in one step, after which progress is told and a stop obeyed."""
+BUSY_SECONDS = 10.0
+DATABASE = ("-wal", "-shm", "-journal")
+BESIDE = ("", *DATABASE, ".lock", ".watchers")
+"""What belongs to a state file, by the ends of the names."""
+
+
+class Backup:
+    """Copies `state` to `target`; a folder gets ``mirror-YYYYMMDDTHHMMSSZ.db``, by the time `now`.
+
+    `run` blocks; `copied` bytes of `total` are done.
+    """
+
+    def __init__(self, state: Path, target: Path, *, overwrite: bool, now: float):
+        self._state = state
+        self._target = target / f"mirror-{stamp(now)}.db" if target.is_dir() else target
+        self._overwrite = overwrite
+        self._stop = Event()
+        self.copied = self.total = 0
+
+    def stop(self) -> None:
+        """Make `run` raise Stopped soon; nothing is left of the copy then."""
+        self._stop.set()
+
+    def run(self) -> Path:
+        """Return where the copy is.
+
+        Raises ConfigError for a target that can't be meant, StateError if the state file is none or broken, DiskError
+        if the copy can't be written, sqlite3.Error if the state file can't be opened, and Stopped.
+        """
+        self._demand_target()
+        with closing(self._snapshot()) as source, self._told():
+            partial = self._partial()
+            try:
+                self._copy(source, partial)
+                sync(partial)
+                self._demand_target()
+                partial.replace(self._target)
+                sync(self._target.parent)
+            finally:
+                for end in ("", *DATABASE):
+                    partial.with_name(partial.name + end).unlink(missing_ok=True)
+        return self._target
+
+    def _demand_target(self) -> None:
+        target = self._target
+        if not target.parent.is_dir():
+            raise ConfigError(f"{display(target.parent)}: there is no such folder; make it, or name another one")
+        if any(_same(target, self._state.with_name(self._state.name + end)) for end in BESIDE):
+            raise ConfigError(f"{display(target)}: belongs to the state file itself; name another file for the copy")
+        if not os.path.lexists(target):
+            return
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise ConfigError(f"{display(target)}: is there, and is not a regular file; name another one")
+        if not self._overwrite:
+            raise ConfigError(f"{display(target)}: there is such a file; name another one, or replace it by --force")
+
+    def _partial(self) -> Path:
+        """Make an empty file, of mode 0600, beside the target."""
+        descriptor, name = tempfile.mkstemp(prefix=".mirrortui-", suffix=".partial", dir=self._target.parent)
+        os.close(descriptor)
+        return Path(name)
+
+    def _snapshot(self) -> sqlite3.Connection:
+        """Open the state file, and keep what is copied as it is at this moment.
+
+        Without that each commit of an engine, and there are ten a second, would start the copying anew.
+        """
+        if not self._state.is_file():
+            raise StateError(f"{self._state}: there is no state file, so there is nothing to copy")
+        source = _connect(self._state)
+        try:
+            identify(self._state, source)
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except BaseException:
+            source.close()
+            raise
+        return source
+
+    def _copy(self, source: sqlite3.Connection, partial: Path) -> None:
+        page = int(source.execute("PRAGMA page_size").fetchone()[0])
+
+        def progress(_: int, left: int, total: int) -> None:
+            self.copied, self.total = (total - left) * page, total * page
+            if self._stop.is_set():
+                raise Stopped
+
+        with closing(_connect(partial)) as copy:
+            copy.execute("PRAGMA synchronous = OFF")  # it is flushed as a whole
+            source.backup(copy, pages=PAGES, progress=progress)
+            with stoppable(copy, self._stop):
+                copy.execute("PRAGMA journal_mode = DELETE")  # one file, with nothing beside it
+                found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if why := problem(found):
+            raise StateError(f"{self._state}: the state file is damaged ({why}), and no copy was made. {REMEDY}")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell errors of the disk that the copy goes to, and of a state file that is broken."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if broken(error):
+                raise unreadable(self._state, error) from error
+            raise self._refused(str(error)) from error
+        except OSError as error:
+            raise self._refused(error.strerror or str(error)) from error
+
+    def _refused(self, reason: str) -> DiskError:
+        return DiskError(
+            f"{display(self._target)}: the copy cannot be written: {display(reason)}; nothing is left of it. "
+            "Make room there, let this user write to that folder, or name another one",
+            whole=True,
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return one.absolute() == other.absolute()

@@ -1,0 +1,52 @@
+"""Which SQLite files are state files of this version, and what to do about those that are not."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from core.errors import StateError
+from core.store.schema import APPLICATION_ID, MIGRATIONS
+
+REMEDY = (
+    "`mirrortui rebuild` moves it aside and makes a new one from the published trees; or restore it from a copy "
+    "that `mirrortui backup` made"
+)
+"""What to do about a state file that is broken."""
+
+_PRIMARY = 0xFF
+_BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""Primary codes; SQLITE_ERROR is what a schema gets that makes no sense."""
+_BROKEN_READING = frozenset(
+    {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
+)
+
+
+def broken(error: sqlite3.Error) -> bool:
+    """Tell whether `error`, got from reading a file's identity or its pages, says that its content is no use."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & _PRIMARY in _BROKEN or code in _BROKEN_READING
+
+
+def unreadable(path: Path, error: sqlite3.Error) -> StateError:
+    """Return what is told of a state file that can't be read."""
+    advice = REMEDY if broken(error) else "Move it away, or restore it"
+    return StateError(f"{path}: not a readable state file ({error}); nothing was changed. {advice}")
+
+
+def demand_ours(path: Path, version: int, application: int, tables: int) -> None:
+    """Raise StateError for anything that is not a state file of this version or an older one.
+
+    The figures are `user_version`, `application_id`, and the number of rows in the schema; an empty file has none.
+    """
+    if application != APPLICATION_ID and (tables or version):
+        raise StateError(
+            f"{path}: this SQLite file is not a state file of mirrortui; nothing was changed. Set `state` in [engine] "
+            "to another path, or move the file away; then `mirrortui rebuild` makes a state file from the published "
+            "trees"
+        )
+    if version > len(MIGRATIONS):
+        raise StateError(
+            f"{path}: written by a newer mirrortui (schema {version}, this one knows {len(MIGRATIONS)}); nothing was "
+            "changed. Upgrade mirrortui; to go on with this one, move the file away and run `mirrortui rebuild`"
+        )

@@ -1,0 +1,260 @@
+"""`mirrortui verify`: what is published is read again; damage is found, told, and mended by fetching again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+from tests.servers.datastore import DataStore, Fault, ServedFile
+from tests.whole.service import seen, serving, states, wait_until
+from tests.whole.site import Ended, Site, counts, fill, register
+
+CHANGED = "prod0/o470.chip.1/o470.chip.1.2.fits"
+MISSING = "prod0/o470.chip.2/o470.chip.2.0.fits"
+
+
+@pytest.fixture(name="mirrored")
+def mirrored_tree(site: Site, datastore: DataStore) -> dict[str, bytes]:
+    expected = fill(datastore)
+    assert site.once()["exit_code"] == 0
+    datastore.forget()
+    return expected
+
+
+def flip(file: Path) -> None:
+    """Change one bit, and nothing else that could be noticed."""
+    status = file.stat()
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    file.write_bytes(body)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def verify(site: Site, *arguments: str) -> Any:
+    ended = site.run("verify", "--json", *arguments)
+    assert ended.json["exit_code"] == ended.code, ended
+    return ended.json
+
+
+def found(outcome: Any) -> set[tuple[str, str]]:
+    return {
+        (one["damage"], "/".join(filter(None, (one["product"], one["fileset"], one["file"]))))
+        for one in outcome["findings"]
+    }
+
+
+def fetched(datastore: DataStore) -> list[str]:
+    return sorted(request.path for request in datastore.requested("*.fits"))
+
+
+def test_what_is_right_is_found_right(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    outcome = verify(site)
+    assert (outcome["exit_code"], outcome["filesets"], outcome["files"]) == (0, 10, 40)
+    assert outcome["bytes"] == sum(map(len, mirrored.values()))
+    assert outcome["findings"] == []
+    assert datastore.requests == [], "nothing is asked of the source"
+    ended = site.run("verify")
+    assert (ended.code, ended.out) == (0, "verified 10 filesets, 40 files, 120.1 kB: no damage\n")
+
+
+def test_our_own_digest_is_taken_while_files_come(site: Site, mirrored: dict[str, bytes]) -> None:
+    rows = seen(
+        site,
+        """SELECT p.name, s.name, f.name, f.blake3 FROM files f JOIN filesets s ON s.id = f.id >> 24
+           JOIN products p ON p.id = product_id""",
+    )
+    assert {f"{p}/{s}/{f}": own for p, s, f, own in rows} == {
+        path: blake3(body).hexdigest() for path, body in mirrored.items()
+    }
+
+
+def test_damage_is_found_told_and_mended(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    flip(site.data / CHANGED)
+    (site.data / MISSING).unlink()
+    (site.data / "prod1/o471.chip.0/planted").write_bytes(b"?")
+    (site.data / "prod1/o471.chip.3/index.txt").write_bytes(b"nonsense\n")
+    outcome = verify(site)
+    assert outcome["exit_code"] == 3
+    assert found(outcome) == {
+        ("changed", CHANGED),
+        ("missing", MISSING),
+        ("extra", "prod1/o471.chip.0/planted"),
+        ("changed", "prod1/o471.chip.3/index.txt"),
+    }
+    assert (outcome["damaged"], outcome["mended"]) == (4, 0)
+    told = site.run("failures").out
+    assert "damaged         ps1/prod0/o470.chip.1" in told
+    assert "o470.chip.1.2.fits: changed: MD5 is " in told
+    assert site.run("--once").code == 3, "what is damaged is not what is wanted"
+    assert fetched(datastore) == []
+    assert len(verify(site)["findings"]) == 4, "what was found before is still told"
+
+    mended = verify(site, "--repair")
+    assert mended["exit_code"] == 0, mended
+    assert fetched(datastore) == [CHANGED, MISSING], "what is right is not fetched"
+    assert site.published() == mirrored
+    kept = [path for path in (site.data / ".mirrortui/replaced").rglob("*") if path.is_file()]
+    assert [path.name for path in kept] == ["planted"], "what nobody listed is kept aside"
+    assert verify(site)["exit_code"] == 0
+    assert site.once()["exit_code"] == 0
+
+
+def test_retry_mends_too(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    flip(site.data / CHANGED)
+    verify(site)
+    assert site.run("retry", "--kind", "damaged").code == 0
+    assert site.once()["exit_code"] == 0
+    assert site.published() == mirrored
+
+
+def test_what_cannot_be_fetched_again_stays_damaged(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    (site.data / MISSING).unlink()
+    datastore.fault(MISSING, Fault.status(404), times=None)
+    outcome = verify(site, "--repair")
+    assert (outcome["exit_code"], outcome["mended"]) == (3, 0)
+    datastore.heal()
+    site.run("retry", "--all")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == mirrored
+
+
+def test_a_fileset_that_is_gone_is_fetched_again(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    shutil.rmtree(site.data / "prod0/o470.chip.4")
+    outcome = verify(site)
+    assert found(outcome) == {("missing", "prod0/o470.chip.4")}
+    assert verify(site, "--repair")["exit_code"] == 0
+    assert site.published() == mirrored
+
+
+def test_a_fileset_that_is_held_while_damaged_comes_back_whole(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    flip(site.data / CHANGED)
+    verify(site)
+    site.run("hold", "o470.chip.1")
+    shutil.rmtree(site.data / "prod0/o470.chip.1")
+    site.run("release", "o470.chip.1")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == mirrored
+
+
+def test_a_disk_that_is_not_mounted_damages_nothing(site: Site, mirrored: dict[str, bytes]) -> None:
+    shutil.move(site.data, site.folder / "elsewhere")
+    site.data.mkdir()
+    ended = site.run("verify")
+    assert ended.code == 5
+    assert "is the disk mounted?" in ended.out + ended.err
+    assert set(states(site).values()) == {"published"}
+
+
+def test_a_link_in_place_of_a_file_is_damage(site: Site, mirrored: dict[str, bytes]) -> None:
+    file = site.data / CHANGED
+    file.rename(site.folder / "moved.fits")
+    file.symlink_to(site.folder / "moved.fits")
+    outcome = verify(site)
+    assert found(outcome) == {("changed", CHANGED)}
+    assert "not a regular file" in outcome["findings"][0]["detail"]
+    assert verify(site, "--repair")["exit_code"] == 0
+    assert site.published() == mirrored
+    assert not file.is_symlink()
+
+
+def test_strangers_beside_filesets_are_told(site: Site, mirrored: dict[str, bytes]) -> None:
+    (site.data / "prod0/\x1b[2Jplanted").mkdir()
+    outcome = verify(site)
+    assert outcome["exit_code"] == 3
+    assert [one["stranger"] for one in outcome["findings"]] == [True]
+    ended = site.run("verify", "--product", "prod0")
+    assert "\x1b" not in ended.out + ended.err
+    assert r"ps1/prod0/\x1b[2Jplanted" in ended.out
+    assert verify(site, "--product", "prod1")["exit_code"] == 0
+
+
+def test_a_sample_takes_what_was_not_read_for_longest(site: Site, mirrored: dict[str, bytes]) -> None:
+    read = [verify(site, "--sample", "20%")["filesets"] for _ in range(5)]
+    assert read == [2] * 5
+    assert seen(site, "SELECT count(*) FROM filesets WHERE verified_at IS NOT NULL") == [(10,)]
+
+
+def test_files_without_a_digest_are_proven_by_our_own(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("prod0")
+    datastore.add_fileset("prod0", "bare", {"a.fits": ServedFile(b"a" * 100, md5="")})
+    assert site.once()["exit_code"] == 0
+    assert verify(site)["exit_code"] == 0
+    flip(site.data / "prod0/bare/a.fits")
+    outcome = verify(site, "--repair")
+    assert found(outcome) == {("changed", "prod0/bare/a.fits")}
+    assert outcome["exit_code"] == 0
+    assert site.published() == {"prod0/bare/a.fits": b"a" * 100}
+
+
+def test_the_engine_that_runs_verifies(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    flip(site.data / CHANGED)
+    with serving(site) as service:
+        wait_until(lambda: seen(site, "SELECT 1 FROM settings WHERE key = 'phase'"), "the service")
+        outcome = verify(site, "--repair")
+        assert outcome["exit_code"] == 0
+        assert found(outcome) == {("changed", CHANGED)}
+        assert service.poll() is None
+    assert site.published() == mirrored
+
+
+@pytest.mark.parametrize("service_runs", [True, False])
+def test_a_verification_can_be_stopped(site: Site, mirrored: dict[str, bytes], service_runs: bool) -> None:
+    def stopped() -> Ended:
+        process = site.start("verify", "--rate-limit", "1 kB/s", "--json")
+        wait_until(lambda: seen(site, "SELECT 1 FROM verifications WHERE ended_at IS NULL"), "the verification")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        return Ended(process.returncode, out, err)
+
+    if service_runs:
+        with serving(site):
+            wait_until(lambda: seen(site, "SELECT 1 FROM settings WHERE key = 'phase'"), "the service")
+            ended = stopped()
+    else:
+        ended = stopped()
+    assert ended.json["stopped"]
+    assert ended.code in (7, 130)
+    assert set(states(site).values()) == {"published"}
+
+
+def test_scrubs_find_damage_by_themselves(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    site.configure(datastore.url, mirror='scrub = "1s"')
+    flip(site.data / CHANGED)
+    with serving(site):
+        wait_until(lambda: states(site)["o470.chip.1"] == "damaged", "the scrub")
+        wait_until(
+            lambda: seen(site, "SELECT count(*) FROM filesets WHERE verified_at IS NOT NULL") == [(10,)], "all of them"
+        )
+
+
+def test_nothing_to_verify_is_said(site: Site, datastore: DataStore) -> None:
+    ended = site.run("verify")
+    assert (ended.code, ended.out) == (2, "")
+    assert "no state yet" in ended.err
+    fill(datastore, products=1)
+    site.once()
+    ended = site.run("verify", "no-such")
+    assert ended.code == 2
+    assert "no fileset 'no-such' is known" in ended.err
+    assert site.run("verify", "--sample", "lots").code == 2
+
+
+def test_what_is_damaged_is_still_listed_for_the_next_mirror(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    flip(site.data / CHANGED)
+    verify(site)
+    register(datastore, "prod0", "new")
+    assert site.once()["exit_code"] == 3
+    assert b"o470.chip.1|" in (site.data / "prod0/index.txt").read_bytes()
+    assert counts(site.once(), "prod0")["published"] == 5

@@ -1,0 +1,198 @@
+"""`verify`: what is published is read again, by the engine that runs, or by one for this alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+
+from core.config import Config
+from core.engine.context import Choice
+from core.engine.engine import Engine
+from core.engine.lease import held
+from core.errors import ConfigError, ExitCode, LeaseHeld
+from core.model import CommandKind
+from core.store import commands, verification
+from core.store.commands import Target
+from core.store.database import Database
+from core.store.verification import FindingLine, Verification, Wish
+from core.text import display
+from core.units import counted, format_bytes
+from tui.headless import work
+from tui.headless.output import reader_may_leave
+from tui.headless.progress import LiveLine, terminal_can_draw
+from tui.headless.state_errors import state_errors_told
+from tui.headless.stoppable import SIGNALS
+
+LOOK_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a verification; `mended` of the `damaged` filesets are right again."""
+
+    progress: Verification
+    findings: list[FindingLine]
+    damaged: int
+    mended: int
+    stopped_by: ExitCode | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What it amounts to."""
+        if self.stopped_by is not None:
+            return self.stopped_by
+        if self.progress.stopped is not None:
+            return ExitCode.DISK if self.progress.failed else ExitCode.DRAINED
+        strange = any(one.stranger for one in self.findings)
+        return ExitCode.FAILURES if strange or self.mended < self.damaged else ExitCode.OK
+
+
+def verify(config_file: Path | None, target: Target, wish: Wish, *, as_json: bool, quiet: bool) -> ExitCode:
+    """Verify what is published of `target`, and print what was found."""
+    config = work.prepare(config_file, work.Options(target.mirror, target.product, as_json, quiet))
+    if not config.engine.state.exists():
+        raise ConfigError(f"{config.engine.state}: no state yet, so nothing to verify; run `mirrortui --once` first")
+    with state_errors_told(config.engine.state):
+        outcome = work.run_in_loop(_verify(config, target, wish, show=not quiet))
+    with reader_may_leave():
+        if as_json:
+            click.echo(json.dumps(_json(outcome)))
+        elif not quiet or outcome.exit_code is not ExitCode.OK:
+            _print(outcome, wish)
+    return outcome.exit_code
+
+
+async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> Outcome:
+    state = config.engine.state
+    asked = replace(target, value=str(wish))
+    async with await Database.open_reader(state) as db:
+        number = await commands.append(db, CommandKind.VERIFY, asked, time.time())
+        follower = Follower(db, number)
+        drawing = asyncio.create_task(LiveLine(follower.line).run()) if show and terminal_can_draw() else None
+        try:
+            stopped_by = None if held(state) else await _work(config, target, follower)
+            if stopped_by is None:
+                stopped_by = await _wait(state, follower)
+        finally:
+            if drawing is not None:
+                drawing.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await drawing
+        return await follower.outcome(stopped_by)
+
+
+async def _work(config: Config, target: Target, follower: Follower) -> ExitCode | None:
+    """Run an engine for what is in the command table; return which signal stopped it."""
+    engine = Engine(config, once=True, choice=Choice(target.mirror), repairs_only=True)
+    following = asyncio.create_task(follower.run())
+    try:
+        return (await work.run_engine(engine, show=False)).stopped_by
+    except LeaseHeld:  # somebody has started an engine in this moment
+        return None
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+async def _wait(state: Path, follower: Follower) -> ExitCode | None:
+    """Wait for the engine that runs. A signal stops the verification, not the engine."""
+    codes: list[ExitCode] = []
+    loop = asyncio.get_running_loop()
+    for number, code in SIGNALS.items():
+        loop.add_signal_handler(number, codes.append, code)
+    asked_to_stop = False
+    while not await follower.look() and held(state) and len(codes) < 2:
+        if codes and not asked_to_stop:
+            asked_to_stop = True
+            await follower.stop()
+        await asyncio.sleep(LOOK_SECONDS)
+    await follower.look()
+    return codes[0] if codes else None
+
+
+class Follower:
+    """Looks how far a verification has come, which is carried out by an engine."""
+
+    def __init__(self, db: Database, number: int):
+        self._db = db
+        self._number = number
+        self._progress: Verification | None = None
+        self._mending = 0
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> bool:
+        """Look; tell whether it has come to its end, with what it is fetching again."""
+        command = await commands.get(self._db, self._number)
+        if command is None or command.state == "refused":
+            return True
+        self._progress = await verification.get(self._db, self._number)
+        self._mending = await verification.mending(self._db, self._number)
+        return self._progress is not None and self._progress.ended_at is not None and not self._mending
+
+    async def stop(self) -> None:
+        """Ask the engine to stop verifying."""
+        await commands.append(self._db, CommandKind.VERIFY, Target(value=str(Wish(stop=True))), time.time())
+
+    def line(self) -> str | None:
+        """Return in one line how far it has come."""
+        done = self._progress
+        if done is None:
+            return None
+        share = f"{done.done_bytes / done.bytes:.0%}" if done.bytes else "100%"
+        read = f"{done.done_filesets:,} of {counted(done.filesets, 'fileset')}, {format_bytes(done.done_bytes)} of "
+        again = f"; {counted(self._mending, 'fileset')} to fetch again" if self._mending else ""
+        return f"verified {read}{format_bytes(done.bytes)} ({share}){again}"
+
+    async def outcome(self, stopped_by: ExitCode | None) -> Outcome:
+        """Return what came of it. Raises ConfigError if it was refused."""
+        command = await commands.get(self._db, self._number)
+        if command is not None and command.state == "refused":
+            raise ConfigError(f"verify: {display(command.result)}")
+        progress = await verification.get(self._db, self._number)
+        if progress is None:
+            raise ConfigError("verify: the engine ended before it began; run it again")
+        findings = await verification.findings(self._db, self._number)
+        damaged, mended = await verification.mended(self._db, self._number)
+        return Outcome(progress, findings, damaged, mended, stopped_by)
+
+
+def _json(outcome: Outcome) -> dict[str, object]:
+    done = outcome.progress
+    return {
+        "exit_code": int(outcome.exit_code),
+        "filesets": done.done_filesets,
+        "files": done.done_files,
+        "bytes": done.done_bytes,
+        "stopped": done.stopped,
+        "damaged": outcome.damaged,
+        "mended": outcome.mended,
+        "findings": [asdict(one) for one in outcome.findings],
+    }
+
+
+def _print(outcome: Outcome, wish: Wish) -> None:
+    for one in outcome.findings:
+        place = "/".join(display(part) for part in (one.mirror, one.product, one.fileset, one.file) if part)
+        click.echo(f"{one.damage:<10} {place}")
+        click.echo(f"{'':<10} {display(one.detail)}")
+    done = outcome.progress
+    read = f"{counted(done.done_filesets, 'fileset')}, {counted(done.done_files, 'file')}"
+    verdict = f"{counted(outcome.damaged, 'fileset')} damaged" if outcome.damaged else "no damage"
+    again = f", {outcome.mended:,} of them right again" if outcome.damaged and wish.repair else ""
+    click.echo(f"verified {read}, {format_bytes(done.done_bytes)}: {verdict}{again}")
+    if done.stopped:
+        click.echo(f"ended early: {display(done.stopped)}; {done.filesets - done.done_filesets:,} filesets not read")
+    if outcome.mended < outcome.damaged:
+        click.echo("`mirrortui verify --repair` or `mirrortui retry` fetches again what is damaged")
