@@ -1,5 +1,8 @@
 # make demo: the embedded Data Store and a mirror of it (ONCE=1: one round, then the result).
-# make test: all checks and tests. All is installed into .venv, from the lock files, by pip as it is configured here.
+# make test: all checks and tests. make test-crash: the program killed at every change it makes of files, about 40 minutes.
+# make test-model: new games of operators, upstream, faults and crashes against the model (GAMES=500, STEPS=40).
+# make test-fuzz: the fuzz tests with new examples, TIMES=50 times as many. make fuzz MINUTES=5: guided by coverage.
+# All is installed into .venv, from the lock files, by pip as it is configured here.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,13 +13,35 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c '$(USABLE)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test lint format lock screenshots
+.PHONY: demo test test-crash test-model test-fuzz fuzz lint format lock screenshots
 
 demo: $(VENV)/.installed
 	@if [ "$(ONCE)" != 1 ] && [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/mirrortui demo; else exec $(BIN)/mirrortui demo --once; fi
 
 test: lint
 	$(BIN)/pytest -n 2 -m "not benchmark"
+
+test-crash: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.crash
+
+GAMES := 500
+STEPS := 40
+test-model: $(VENV)/.installed-dev
+	MIRRORTUI_GAMES=$(GAMES) MIRRORTUI_STEPS=$(STEPS) $(BIN)/pytest tests/model
+
+TIMES := 50
+test-fuzz: $(VENV)/.installed-dev
+	MIRRORTUI_FUZZ=$(TIMES) $(BIN)/pytest -n 2 --timeout 0 tests/fuzz
+
+# atheris has wheels for CPython 3.11 to 3.14 on Linux, x86-64. It is no part of the lock: nothing but this needs it.
+MINUTES := 5
+fuzz: $(VENV)/.installed-dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --only-binary :all: atheris || { echo \
+		"no wheel of atheris for $$($(BIN)/python -V) on $$(uname -sm): there are some for CPython 3.11 to 3.14" \
+		"on Linux, x86-64; choose with PYTHON=python3.12. make test-fuzz needs none." >&2; exit 1; }
+	@mkdir -p .fuzz
+	$(BIN)/python -m tests.fuzz.guided .fuzz/corpus -artifact_prefix=.fuzz/ -max_len=8192 \
+		-max_total_time=$$(($(MINUTES) * 60))
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

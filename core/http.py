@@ -55,7 +55,8 @@ def retry_after(text: str | None) -> float | None:
     """
     if text is None:
         return None
-    if _SECONDS.fullmatch(text.strip()):
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
         return min(float(text), LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(text)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 from core.config import Config
-from core.errors import ExitCode
+from core.errors import ExitCode, FailureKind
 from core.store import queries, registry
 from core.store.database import Database
 from core.store.queries import Failure, MirrorStatus, ProductStatus
@@ -80,24 +80,31 @@ def _only(mirror: MirrorStatus, products: Sequence[ProductStatus]) -> MirrorStat
 def exit_code(report: Report) -> ExitCode:
     """Return what the state of the mirrors amounts to (docs/design.md, "Stopping")."""
     selected = [product for mirror in report.mirrors for product in mirror.products if product.selected]
-    if any(mirror.stopped_kind == "disk" for mirror in report.mirrors):
+    kinds = [mirror.stopped_kind for mirror in report.mirrors]
+    kinds += [product.error_kind for product in selected] + [failure.kind for failure in report.failures]
+    if FailureKind.DISK in kinds:
         return ExitCode.DISK
     unlisted = any(mirror.error or mirror.stopped for mirror in report.mirrors)
     if unlisted or any(product.error or product.alarm for product in selected):
         return ExitCode.SOURCE
     if report.failures:
         return ExitCode.FAILURES
-    return ExitCode.DRAINED if any(product.backlog_filesets for product in selected) else ExitCode.OK
+    paused = any(product.paused for product in selected) or any(mirror.paused for mirror in report.mirrors)
+    return ExitCode.DRAINED if paused or any(product.backlog_filesets for product in selected) else ExitCode.OK
 
 
 def mirror_error(mirror: MirrorStatus) -> str | None:
-    """Return, in words, what keeps a mirror or one of its products from being listed; None if nothing does."""
-    if mirror.stopped or mirror.error:
-        return mirror.stopped or mirror.error
+    """Return, in words, what is wrong with a mirror, or with the first of its products; None if nothing is."""
+    return next((f"{product}: {words}" if product else words for product, words in problems(mirror)), None)
+
+
+def problems(mirror: MirrorStatus) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a mirror as a whole (with an empty name), and with each of its products."""
+    if words := mirror.stopped or mirror.error:
+        yield "", words
     for product in mirror.products:
-        if product.selected and (product.error or product.alarm):
-            return f"{display(product.name)}: {product.error or product.alarm}"
-    return None
+        if product.selected and (words := product.error or product.alarm):
+            yield display(product.name), words
 
 
 def wishes(report: Report, config: Config) -> list[Wishes]:
@@ -136,6 +143,8 @@ def mirrors_json(report: Report) -> list[dict[str, Any]]:
         {
             "name": mirror.name,
             "error": _shown(mirror_error(mirror)),
+            "paused": _shown(mirror.paused),
+            "stopped": mirror.stopped_kind,
             "products": [_product_json(product) for product in mirror.products if product.selected],
         }
         for mirror in report.mirrors
@@ -145,6 +154,8 @@ def mirrors_json(report: Report) -> list[dict[str, Any]]:
 def _product_json(product: ProductStatus) -> dict[str, Any]:
     return {
         "name": product.name,
+        "error": _shown(product.error or product.alarm),
+        "paused": _shown(product.paused),
         "filesets": {key: product.counts[key] for key in _COUNTS},
         "lag_seconds": None if product.lag is None else round(product.lag),
         "backlog_files": product.backlog_files,

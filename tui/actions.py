@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -104,12 +105,16 @@ class Actions:
     async def _retry(self, command: str, hits: list[Hit]) -> None:
         if not await self._confirmed(command, hits, "They are tried again at once."):
             return
+        self._of_each(CommandKind.RETRY, hits)
+        self._clear_marks()
+
+    def _of_each(self, kind: CommandKind, hits: Sequence[Hit]) -> None:
+        """Give a command for all filesets that are hit at once, and for each product or mirror."""
         filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
         if filesets:
-            self._app.wish(CommandKind.RETRY, Target(filesets=filesets))
+            self._app.wish(kind, Target(filesets=filesets))
         for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
-            self._app.wish(CommandKind.RETRY, Target(mirror=mirror, product=literal(product) if product else None))
-        self._clear_marks()
+            self._app.wish(kind, Target(mirror=mirror, product=literal(product) if product else None))
 
     async def do_accept(self) -> None:
         """Take what was seen for what is wanted, against the catalogue."""
@@ -188,8 +193,12 @@ class Actions:
 
     async def do_poll(self) -> None:
         """Look at the source of the products that are hit."""
-        for mirror, product in sorted({(hit.mirror, hit.product) for hit in await self._hits.found()}):
-            self._app.wish(CommandKind.POLL, Target(mirror=mirror, product=literal(product) if product else None))
+        self._of_each(CommandKind.POLL, [replace(hit, fileset=None) for hit in await self._hits.found()])
+
+    async def do_verify(self) -> None:
+        """Have what is published of what is hit read again: filesets by name, products as a whole."""
+        self._of_each(CommandKind.VERIFY, await self._hits.found())
+        self._clear_marks()
 
     async def do_mirror(self) -> None:
         """Begin mirroring products, or end it if all of them are mirrored."""

@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import StateError
@@ -74,6 +74,7 @@ class Bridge:
         self._slow = _Slow()
         self._failed = _Failed()
         self._queue: tuple[int, ...] = ()
+        self._queue_of: tuple[object, ...] = ()
         self._events: tuple[EventLine, ...] = ()
 
     def want(self, view: View) -> None:
@@ -99,6 +100,7 @@ class Bridge:
     async def _follow(self, db: Database) -> None:
         clock = asyncio.get_running_loop().time
         version, painted, rest = None, 0.0, 0.0
+        self._queue_of = ()
         while True:
             now = clock()
             seen = await db.value("PRAGMA data_version")
@@ -107,24 +109,25 @@ class Bridge:
             if changed or self._wanted.is_set() or due >= max(STEADY_SECONDS, rest):
                 self._wanted.clear()
                 version, painted = seen, now
-                self._show(await self._read(db))
+                self._show(await self._read(db, seen))
                 rest = (clock() - now) * REST_FACTOR
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
 
-    async def _read(self, db: Database) -> Snapshot:
+    async def _read(self, db: Database, version: int) -> Snapshot:
         view, now = self._view, self._clock()
         overview = await screens.overview(db, now)
         self._meter(overview)
-        queue = await screens.queue_ids(db, view.order, view.reverse, view.like, view.problems)
-        wanted = view.visible or tuple(queue[:STEPS])
-        if len(queue) != len(self._queue) or tuple(queue) != self._queue:
-            self._queue = tuple(queue)  # else the same object: so the table sees at once that nothing has changed
+        await self._read_queue(db, version, view)
+        wanted = view.visible or self._queue[:STEPS]
         events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
         self._events = (*self._events, *events)[-EVENTS:]
         lines = await screens.queue_lines(db, wanted)
         await self._read_history(db, now)
         details, files = await self._read_details(db, view, overview, now)
+        engine = attach.find(self._state)
+        if engine is None:
+            overview, lines, details = _at_rest(overview, lines, details)
         return Snapshot(
             at=now,
             view=view,
@@ -136,11 +139,20 @@ class Bridge:
             throughput=Throughput(self._slow.history, self._rates.rate(ALL)),
             rates={line.id: self._rates.rate(line.id) for line in overview.products},
             fileset_rates=self._meter_filesets(lines.values()),
-            engine=attach.find(self._state),
+            engine=engine,
             details=details,
             files=files,
             details_history=self._slow.of_subject,
         )
+
+    async def _read_queue(self, db: Database, version: int, view: View) -> None:
+        """Read the order of the queue, unless it was read of this very version of the state."""
+        of = (version, view.order, view.reverse, view.like, view.problems)
+        if of != self._queue_of:
+            queue = await screens.queue_ids(db, view.order, view.reverse, view.like, view.problems)
+            if len(queue) != len(self._queue) or tuple(queue) != self._queue:
+                self._queue = tuple(queue)  # else the same object: so the table sees at once that nothing has changed
+            self._queue_of = of
 
     async def _read_failures(self, db: Database, overview: Overview) -> tuple[FailureLine, ...]:
         """Return what failed; with thousands of them it is read anew only if their number changes, and now and then."""
@@ -182,3 +194,21 @@ class Bridge:
             return await screens.product_details(db, view.subject.id, now, overview), ()
         files = await screens.file_lines(db, view.subject.id, 0, FILES) if view.files else ()
         return await screens.fileset_details(db, view.subject.id), tuple(files)
+
+
+Details = ProductDetails | FilesetDetails | None
+
+
+def _at_rest(
+    overview: Overview, lines: dict[int, QueueLine], details: Details
+) -> tuple[Overview, dict[int, QueueLine], Details]:
+    """Return the same without transfers under way: an engine that died has left its own in the state."""
+    if isinstance(details, ProductDetails):
+        details = replace(details, line=details.line._replace(active=0))
+    elif details is not None:
+        details = replace(details, line=replace(details.line, active=0))
+    return (
+        replace(overview, products=tuple(line._replace(active=0) for line in overview.products)),
+        {key: replace(line, active=0) for key, line in lines.items()},
+        details,
+    )

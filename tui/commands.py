@@ -83,6 +83,7 @@ COMMANDS: tuple[Command, ...] = (
     _work("pause", "p", "Pause or resume", "Stop the row's product, or let it go on.", SUBJECTS, "Pause"),
     _work("cancel", "x", "Cancel", "Give a fileset up, and drop what was fetched of it.", FILESETS, "Cancel"),
     _work("poll", "u", "Poll now", "Look at once for what is new in the source.", SUBJECTS, "Poll"),
+    _work("verify", "v", "Verify", "Read again what is published, and compare it with its digests.", SUBJECTS),
     _work("mirror", "m", "Mirror or stop", "Begin or end mirroring a product.", _PRODUCTS | _DETAILS, "Mirror"),
     _work("move_down", "J", "Move down", "Let the next fileset of the product go first.", _QUEUE, "Move"),
     _work("move_up", "K", "Move up", "Go before the previous fileset of the product.", _QUEUE, "Move"),

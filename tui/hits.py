@@ -32,18 +32,18 @@ class Hits:
         self._main = main
 
     def keys(self) -> list[Hashable]:
-        """Return the keys of the marked rows, else that of the cursor's."""
+        """Return the keys of the marked rows, from top to bottom, else that of the cursor's."""
         table = self._main.tables.get(self._main.pane)
         if table is None:
             return []
-        marked = list(table.marked)
-        return marked or ([table.cursor_key] if table.cursor_key is not None else [])
+        return table.marked_in_order() or ([table.cursor_key] if table.cursor_key is not None else [])
 
     def some(self) -> bool:
         """Tell whether there is anything to hit."""
         if self._main.pane == "details":
             return self._main.snapshot.details is not None
-        return bool(self.keys())
+        table = self._main.tables.get(self._main.pane)
+        return table is not None and table.cursor_key is not None
 
     async def found(self, keys: Sequence[Hashable] | None = None) -> list[Hit]:
         """Return what the marked rows, or that of the cursor, stand for; the same thing once."""

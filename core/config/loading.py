@@ -36,12 +36,23 @@ def find_config(explicit: Path | None) -> Path:
         if os.access(path, os.F_OK):
             return path
         raise ConfigError(f"{display(path)}: no such file (named by {'--config' if explicit else '$' + VARIABLE})")
-    places = [Path(FILE_NAME), user_config_path("mirrortui") / FILE_NAME, SYSTEM_FOLDER / FILE_NAME]
+    places = search_places()
     for path in places:
         if os.access(path, os.F_OK):
             return path
     looked = ", ".join(display(path) for path in places)
     raise ConfigError(f"no configuration found (looked for {looked}); `mirrortui init` writes one")
+
+
+def search_places() -> tuple[Path, ...]:
+    """Return where a configuration is looked for unless it is named, in this order."""
+    return Path(FILE_NAME), user_config_path("mirrortui") / FILE_NAME, SYSTEM_FOLDER / FILE_NAME
+
+
+def nothing_configured(explicit: Path | None) -> bool:
+    """Tell whether no configuration is named, by `explicit` or by $MIRRORTUI_CONFIG, and none is found."""
+    named = explicit is not None or os.environ.get(VARIABLE)
+    return not named and not any(os.access(path, os.F_OK) for path in search_places())
 
 
 def load_config(path: Path, *, with_secrets: bool = True) -> Config:
@@ -50,28 +61,33 @@ def load_config(path: Path, *, with_secrets: bool = True) -> Config:
     With `with_secrets` False, environment variables that hold secrets need not be set: for processes that contact
     no source. Creates the folder of the state file if that is the default one. Raises ConfigError.
     """
-    data = _read(path)
+    config = parse_config(_read(path), path, with_secrets=with_secrets)
+    _create_default_folder(config.engine.state)
+    return config
+
+
+def parse_config(text: str, path: Path, *, with_secrets: bool = True) -> Config:
+    """Return what `load_config` would if `text` stood in `path`; touches no file. Raises ConfigError."""
+    try:
+        data = tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{display(path)}: expected TOML: {display(error)}") from None
     context = {"base": path.parent.absolute(), "secrets": with_secrets}
     try:
-        config = Config.model_validate(data, context=context)
+        return Config.model_validate(data, context=context)
     except ValidationError as error:
         lines = _complaints(error, data)
-    else:
-        _create_default_folder(config.engine.state)
-        return config
     # Raised outside the handler: the validation error holds the input, secrets and all.
     raise ConfigError("\n".join(f"{display(path)}: {line}" for line in lines))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return path.read_bytes().decode()
     except OSError as error:
         raise ConfigError(f"{display(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{display(path)}: expected UTF-8 text, found another byte at {error.start}") from None
-    except ValueError as error:
-        raise ConfigError(f"{display(path)}: expected TOML: {display(error)}") from None
 
 
 def _create_default_folder(state: Path) -> None:

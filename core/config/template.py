@@ -1,8 +1,11 @@
-"""The commented configuration that `mirrortui init` writes."""
+"""The commented configuration that `mirrortui init` and the first run write."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.errors import ConfigError
@@ -42,6 +45,8 @@ destination = "data"               # where published filesets go; the folder abo
 # exclude_filesets = []            # names or globs of the filesets that are not
 # poll_interval = "15m"            # how often the source is asked for what is new
 # reconcile_interval = "1d"        # how often whole lists are compared
+# scrub = "0"                      # each published file is read again at least once in this time ("30d"); 0: never
+# scrub_rate = "0"                 # how fast, such as "50 MB/s"; 0 is unlimited
 # max_lag = {}                     # "2h", or { "md-*" = "2h", "*" = "1d" }: when a product is shown as late
 # priority = 0                     # -100 to 100; the mirror with the higher one goes first
 # username = "me"                  # for HTTP Basic authentication; default: none
@@ -55,14 +60,68 @@ destination = "data"               # where published filesets go; the folder abo
 # min_rate = "100 B/s"             # see stall_timeout
 """
 
+COMMENT_AT = 35
+"""The column in which the comments stand."""
+LINE_CELLS = 120
+"""How long a line may be before a list is written one item a line."""
+
+_KEY = re.compile(r"(?:# )?(?P<key>[a-z_]+) = .*?  (?P<comment># .*)")
+
+
+def filled(values: Mapping[str, str | Sequence[str]]) -> str:
+    """Return TEMPLATE with these keys set: the comments stay, and so does what is said of all other keys."""
+    return "".join(f"{_line(line, values)}\n" for line in TEMPLATE.splitlines())
+
+
+def _line(line: str, values: Mapping[str, str | Sequence[str]]) -> str:
+    match = _KEY.fullmatch(line)
+    if match is None or match["key"] not in values:
+        return line
+    value, begin, comment = values[match["key"]], f"{match['key']} = ", match["comment"]
+    short = f"{begin + toml(value):<{COMMENT_AT - 2}}  {comment}"
+    if isinstance(value, str) or len(short) <= LINE_CELLS:
+        return short
+    items = "".join(f"  {toml(item)},\n" for item in value)
+    return f"{begin + '[':<{COMMENT_AT}}{comment}\n{items}]"
+
+
+def toml(value: str | Sequence[str]) -> str:
+    """Return a text or a list of texts as TOML writes it; what JSON escapes, TOML escapes in the same way."""
+    return json.dumps(value, ensure_ascii=False)
+
 
 def write_template(path: Path) -> None:
-    """Write TEMPLATE to the new file `path`, readable by its owner alone; raises ConfigError if it is there already."""
+    """Write TEMPLATE to the new file `path`; see `write_new`."""
+    write_new(path, TEMPLATE)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a configuration to the new file `path`, whole or not at all, readable by its owner alone.
+
+    Raises ConfigError if there is something of that name already, or if it can't be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            file.write(text.encode())
+            os.fsync(file.fileno())
+        os.link(unfinished, path)  # which replaces nothing, other than a rename
     except FileExistsError:
         raise ConfigError(f"{display(path)}: expected no file there; an existing one is never overwritten") from None
     except OSError as error:
         raise ConfigError(f"{display(path)}: cannot be written: {error.strerror}") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def take_back(path: Path, text: str) -> bool:
+    """Remove a configuration that `write_new` has written, if nobody has changed it; return whether it is gone."""
+    try:
+        if path.read_bytes() != text.encode():
+            return False
+        path.unlink()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -79,11 +79,21 @@ class Verified:
 class Destination(Protocol):
     """Where published filesets live. Every method may raise DiskError."""
 
+    @property
+    def device(self) -> int:
+        """Which disk it is on, while it is open: destinations of the same number share their free space."""
+
     def open(self) -> None:
         """Make the destination ready and lock it, unless it is. Raises LeaseHeld if another engine uses it."""
 
     def close(self) -> None:
         """Give back locks and descriptors."""
+
+    def marker(self) -> str | None:
+        """Return what tells this place from any other; None if nothing does yet."""
+
+    def mark(self, marker: str) -> None:
+        """Make this place known by `marker`."""
 
     def space(self) -> tuple[int, int]:
         """Return the bytes that are free for us, and the total."""

@@ -15,6 +15,8 @@ from core.text import display
 
 PRIVATE = ".mirrortui"
 INDEX = "index.txt"
+MARKER = "marker"
+MARKER_BYTES = 64
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 BLOCK = 1 << 20
@@ -52,6 +54,16 @@ def lock(private: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def marker(private: int) -> str | None:
+    """Return what tells a destination from any other; None if nothing does yet."""
+    try:
+        descriptor = os.open(MARKER, READ, dir_fd=private)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:
+        return file.read(MARKER_BYTES).decode("ascii", "replace").strip() or None
 
 
 def create(directory: int, name: str, content: bytes) -> None:

@@ -69,6 +69,12 @@ def file_index() -> Index[ListedFile]:
     )
 
 
+def listed_names(lines: Iterable[bytes]) -> set[str]:
+    """Return the names that an index of ours lists."""
+    rows = (line.partition(b"|")[0] for line in lines if not line.startswith(b"#"))
+    return {name.decode("utf-8", "surrogateescape") for name in rows}
+
+
 def _values(columns: Columns) -> Iterator[str]:
     return ("null" if value is None else value for value in columns.values())
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from core.destinations import below, linux, proof
 from core.destinations.base import Expected, Found, Gate, Place, Sealed, Verified
 from core.destinations.below import DIRECTORY, INDEX, PRIVATE
+from core.destinations.indexes import listed_names
 from core.errors import DiskError, LeaseHeld
 from core.model import Damage, Durability, Finding
 from core.names import MAX_BYTES, unsafe_name
@@ -37,6 +38,7 @@ class PosixDestination:
 
     def __init__(self, root: Path, durability: Durability, owner: str):
         self.root = root
+        self.device = -1
         self._durability = durability
         self._owner = owner
         self._root = self._private = self._staging = self._lock = -1
@@ -51,6 +53,7 @@ class PosixDestination:
             with self._told("cannot be used"):
                 self.root.mkdir(parents=False, exist_ok=True)
                 self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self.device = os.fstat(self._root).st_dev
                 self._private = below.make(self._root, PRIVATE)
                 self._take_lock()
                 self._open_staging()
@@ -73,6 +76,17 @@ class PosixDestination:
             self._staging = below.make(areas, self._owner)
         finally:
             os.close(areas)
+
+    def marker(self) -> str | None:
+        """Return what tells this place from any other; None if nothing does yet."""
+        with self._told("cannot be examined"):
+            return below.marker(self._private)
+
+    def mark(self, marker: str) -> None:
+        """Make this place known by `marker`."""
+        with self._told("cannot be marked"):
+            below.create(self._private, below.MARKER, f"{marker}\n".encode())
+            below.sync(self._private, below.MARKER)
 
     def close(self) -> None:
         """Give back the lock and the descriptors."""
@@ -263,11 +277,13 @@ class PosixDestination:
                 self._keep_unlisted(name, old, product, place)
 
     def _keep_unlisted(self, name: str, old: int, product: int, place: Place) -> None:
-        """Drop what the new revision replaces; entries that it doesn't have are kept aside, for nobody listed them."""
+        """Drop what was listed, then or by the new revision; other entries are kept aside, for they are not ours."""
         with below.opened(product, place.fileset) as new:
-            for entry in {*os.listdir(new), INDEX}:
-                if below.regular_size(old, entry) is not None:
-                    os.unlink(entry, dir_fd=old)
+            listed = _listed(old) | set(os.listdir(new))
+        # the index goes last: if a crash comes first, it still tells what was listed
+        for entry in [*(listed.intersection(os.listdir(old)) - {INDEX}), INDEX]:
+            if below.regular_size(old, entry) is not None:
+                os.unlink(entry, dir_fd=old)
         try:
             os.rmdir(name, dir_fd=self._staging)
         except OSError:
@@ -308,13 +324,13 @@ class PosixDestination:
                 with self._final(place) as final:
                     return proof.verify(final, expected, index, gate)
             except FileNotFoundError:
-                self._demand_tree()
+                self._demand_marker()
                 return Verified(findings=[Finding("", Damage.MISSING, "it is not there")])
 
-    def _demand_tree(self) -> None:
-        """Raise DiskError if nothing that was ever published is there: the disk is probably not mounted."""
-        if below.regular_size(self._root, INDEX) is None:
-            raise DiskError(f"{self.root}: nothing published is there; is the disk mounted?", whole=True)
+    def _demand_marker(self) -> None:
+        """Raise DiskError if the place has been taken away altogether: nothing in it is damaged, then."""
+        if below.regular_size(self._private, below.MARKER) is None:
+            raise DiskError(f"{self.root}: nothing is there any more; is the disk mounted?", whole=True)
 
     def strangers(self, product: str, known: Collection[str]) -> list[str]:
         """Return the entries below a product that are none of its `known` filesets."""
@@ -340,7 +356,8 @@ class PosixDestination:
         """Write a new index beside the tree and rename it into place."""
         if product is not None:
             self._check(product)
-        with self._told("the index cannot be written"):
+        path = f"{display(product)}/{INDEX}" if product is not None else INDEX
+        with self._told(f"{path} cannot be written"):
             target = below.make(self._root, product) if product is not None else os.dup(self._root)
             try:
                 self._replace_index(target, b"".join(lines))
@@ -361,6 +378,14 @@ def _has_strangers(final: int, expected: Sequence[Expected]) -> bool:
     """Tell whether something was added to a fileset that had been published."""
     ours = any(one.blake3 for one in expected)
     return ours and not set(os.listdir(final)) <= {INDEX, *(one.name for one in expected)}
+
+
+def _listed(directory: int) -> set[str]:
+    """Return the names that the index in a directory lists; none if there is no index."""
+    if below.regular_size(directory, INDEX) is None:
+        return set()
+    with open(os.open(INDEX, below.READ, dir_fd=directory), "rb") as index:
+        return listed_names(index)
 
 
 def _inode(directory: int) -> str:

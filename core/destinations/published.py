@@ -32,6 +32,8 @@ class PublishedTree:
     def __init__(self, root: Path):
         self.root = root
         self._root = self._lock = -1
+        self.marker: str | None = None
+        """What tells this place from any other, once it is open."""
 
     def open(self) -> None:
         """Open the root, and lock it. Raises DiskError, or LeaseHeld if an engine publishes there."""
@@ -40,6 +42,7 @@ class PublishedTree:
             private = below.make(self._root, PRIVATE)
             try:
                 self._lock = below.lock(private)
+                self.marker = below.marker(private)
             finally:
                 os.close(private)
         except BlockingIOError:

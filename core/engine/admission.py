@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable
+from itertools import accumulate
 
 from core.destinations.base import Expected, Found, Place
 from core.engine.context import Context, MirrorRun
+from core.engine.room import Room, find_room, put_off_large
 from core.engine.runs import Run
 from core.engine.scheduler import Scheduler
+from core.engine.shares import Shares
 from core.errors import DiskError, FailureKind
 from core.model import FilesetState, FileState
 from core.store import files, filesets, registry
 from core.store.database import Database
 from core.store.ids import fileset_of
 from core.store.records import FileRow, FilesetRow
-from core.units import format_bytes
 
 WINDOW = 512
 """File rows loaded at a time."""
 BATCH = 16
 """Filesets admitted at a time from one product."""
-ENOUGH_FILES = 2_000
-"""Files loaded, beyond which no further fileset is admitted."""
-ENOUGH_FILESETS = 256
 
 
 class Admission:
@@ -34,6 +33,8 @@ class Admission:
         self._scheduler = scheduler
         self._exhausted: set[int] = set()
         self._urgent: set[int] = set()
+        self._turns: dict[int, int] = {}
+        """When, as a number that grows, filesets of a product were admitted last."""
         self._resumable: deque[int] = deque()
         self._beginning: int | None = None
         self._revoked: set[int | None] = set()
@@ -74,9 +75,14 @@ class Admission:
             run = self._scheduler.runs.get(fileset)
             if run is not None and not run.dropped:
                 self._scheduler.offer(run, rows)
+        for product in await filesets.products_due(self._context.db, self._context.at_work, now):
+            self.queued(product)
         self.resume(found)
         if found:
             self._scheduler.fill()
+        there = {run.row.product_id for run in self._scheduler.runs.values()}
+        if not there.union(self._exhausted).issuperset(self._context.at_work):
+            self._scheduler.hungry.set()
 
     async def drop(self, found: Iterable[int]) -> None:
         """Take filesets out of everything that is under way; return when that is recorded."""
@@ -84,6 +90,12 @@ class Admission:
         self._revoked |= gone & {self._beginning}
         self._resumable = deque(one for one in self._resumable if one not in gone)
         await self._scheduler.drop(gone)
+
+    async def give_back(self) -> None:
+        """Return filesets to the queue of which nothing has come yet: the engine is ending, and begins nothing new."""
+        untouched = self._scheduler.untouched()
+        await self._scheduler.drop(untouched)
+        await self._context.journal.write(lambda db: filesets.give_back(db, untouched))
 
     async def drop_unwanted(self) -> None:
         """Take out what belongs to mirrors that are paused, and to products that are paused or not mirrored."""
@@ -130,63 +142,66 @@ class Admission:
             await self._readmit(self._resumable.popleft())
         if self._context.draining.is_set() or self._context.repairs_only:
             return
-        products = [
-            (product, mirror)
-            for mirror in self._context.mirrors.values()
-            if mirror.working
-            for product in mirror.products
-            if product not in self._exhausted
-        ]
         admitted = 0
-        for product, mirror in products:
-            if product in self._urgent or not self._enough(mirror):
-                self._urgent.discard(product)
-                admitted += await self._admit(product, mirror)
+        for mirror in self._context.mirrors.values():
+            if mirror.working:
+                admitted += await self._feed_from(mirror)
         if admitted:
             self._scheduler.hungry.set()
 
-    def _enough(self, mirror: MirrorRun) -> bool:
-        runs = [run for run in self._scheduler.runs.values() if run.mirror is mirror]
-        return len(runs) >= ENOUGH_FILESETS or sum(len(run.pending) for run in runs) >= ENOUGH_FILES
+    async def _feed_from(self, mirror: MirrorRun) -> int:
+        """Admit filesets of a mirror, first of the product whose last turn is the longest ago; return how many."""
+        shares = self._shares(mirror)
+        waiting = [product for product in mirror.products if product not in self._exhausted]
+        waiting.sort(key=lambda one: self._turns.get(one, 0))
+        admitted = 0
+        for product in waiting:
+            urgent = product in self._urgent
+            if urgent or shares.room(product).filesets:
+                self._urgent.discard(product)
+                admitted += await self._admit(product, mirror, None if urgent else shares)
+        return admitted
 
-    async def _admit(self, product: int, mirror: MirrorRun) -> int:
-        rows = await filesets.next_queued(self._context.db, product, BATCH)
+    def _shares(self, mirror: MirrorRun) -> Shares:
+        runs = (run for run in self._scheduler.runs.values() if run.mirror is mirror)
+        return Shares(runs, set(mirror.products) - self._exhausted)
+
+    async def _admit(self, product: int, mirror: MirrorRun, shares: Shares | None) -> int:
+        """Admit the best filesets of a product, as far as disk and `shares` allow (None: it need not share)."""
+        rows = await filesets.next_queued(self._context.db, product, BATCH, self._context.now())
         if len(rows) < BATCH:
             self._exhausted.add(product)
         if not rows:
             return 0
+        if shares is not None and len(fair := shares.fitting(product, rows)) < len(rows):
+            self._exhausted.discard(product)
+            rows = fair
         try:
-            fitting = await self._fitting(mirror, rows)
+            room = await find_room(self._context, mirror, self._scheduler.runs.values())
         except DiskError as error:
             await self._context.stop_mirror(mirror, FailureKind.DISK, str(error))
             return 0
+        fitting = await self._fitting(product, mirror, rows, room)
         if fitting:
             admitted = [row.id for row in fitting]
             await self._context.journal.write(lambda db: filesets.admit(db, admitted, self._context.lease))
         for row in fitting:
             await self._begin(row, mirror)
+            if shares is not None:
+                shares.add(product, 1, min(row.files, WINDOW))
+        self._turns[product] = max(self._turns.values(), default=0) + 1
         return len(fitting)
 
-    async def _fitting(self, mirror: MirrorRun, rows: list[FilesetRow]) -> list[FilesetRow]:
-        """Return the filesets for which there is room, beside those that were admitted before."""
-        free, total = await self._context.in_thread(mirror.destination.space)
-        spare = self._context.config.engine.min_free.of(total)
-        promised = sum(run.row.bytes for run in self._scheduler.runs.values() if run.mirror is mirror)
-        room = free - spare - promised
-        fitting: list[FilesetRow] = []
-        for row in rows:
-            if row.bytes > room:
-                if fitting or promised:
-                    break
-                raise DiskError(
-                    f"{mirror.config.destination}: disk full: {row.name} needs {format_bytes(row.bytes)}, "
-                    f"{format_bytes(max(0, free))} are free, of which min_free keeps {format_bytes(spare)}",
-                    whole=True,
-                )
-            room -= row.bytes
-            fitting.append(row)
+    async def _fitting(self, product: int, mirror: MirrorRun, rows: list[FilesetRow], room: Room) -> list[FilesetRow]:
+        """Return those of the next filesets for which there is room; one that has to wait for it is not overtaken."""
+        if room.most > 0 and any(row.bytes > room.most for row in rows):
+            await put_off_large(self._context, mirror, product, room)
+            rows = [row for row in rows if row.bytes <= room.most]
+            self.queued(product)
+        sums = accumulate(row.bytes for row in rows)
+        fitting = [row for row, needed in zip(rows, sums, strict=True) if needed <= room.left]
         if len(fitting) < len(rows):
-            self._exhausted.discard(rows[0].product_id)
+            self._exhausted.discard(product)
         return fitting
 
     async def _readmit(self, fileset: int) -> None:
@@ -194,7 +209,7 @@ class Admission:
         mirror = self._context.mirror_of(row.product_id) if row else None
         if row is None or mirror is None or not mirror.working:
             return
-        if self._enough(mirror):
+        if not self._shares(mirror).room(row.product_id).filesets:
             self._resumable.append(fileset)
             return
         await self._scheduler.recorder.flush()
@@ -210,8 +225,12 @@ class Admission:
             run = await self._prepare(Run(row, mirror, Place(row.id, name, row.name)))
             now = await filesets.get(self._context.db, row.id)
             wanted = now is not None and now.state is FilesetState.TRANSFERRING and row.product_id in mirror.products
-            if wanted and row.id not in self._revoked:
-                self._scheduler.add(run)
+            if not wanted or row.id in self._revoked:
+                return
+            if self._context.draining.is_set() and not run.begun:
+                await self._context.journal.write(lambda db: filesets.give_back(db, [row.id]))
+                return
+            self._scheduler.add(run)
         except DiskError as error:
             await self._context.disk_refused(mirror, row, error)
         finally:
@@ -225,6 +244,7 @@ class Admission:
             run.in_place = await self._inspect(run)
             run.missing = await files.unstaged(self._context.db, run.row.id)
         await self._load(run)
+        run.begun = run.missing < run.row.files or any(file.kept or file.attempts for file in run.pending)
         return run
 
     async def _inspect(self, run: Run) -> bool:

@@ -87,6 +87,8 @@ class Context:
         self.now: Callable[[], float] = time.time
         self.repairs_only = False
         """True if this run fetches nothing but what a verification found damaged."""
+        self.any_place = False
+        """True if destinations may be other places than those where was published before."""
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
         self.started = 0.0
@@ -126,6 +128,11 @@ class Context:
     def close(self) -> None:
         """Wait for what still runs in threads."""
         self._threads.shutdown()
+
+    @property
+    def busy(self) -> bool:
+        """True while something that was spawned is not done."""
+        return bool(self._spawned)
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Do `work` soon, beside everything else; an error in it ends the engine."""

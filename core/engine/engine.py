@@ -15,7 +15,7 @@ from core.config import Config
 from core.engine import mirrors
 from core.engine.context import Choice, Context
 from core.engine.lease import Lease
-from core.engine.parts import TICK_SECONDS, Parts
+from core.engine.parts import TICK_SECONDS, Parts, hosts_compete
 from core.engine.recovery import recover
 from core.engine.scheduler import Totals
 from core.engine.watchers import deserted
@@ -26,6 +26,7 @@ from core.store import registry
 from core.store.database import Database
 from core.store.journal import Journal
 from core.transfer.curl import CurlTransport
+from core.transfer.hosts import PROBES
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,8 @@ class Engine:
 
     With `plan` it finds out what there is to do, and begins none of it: destinations are not touched. An engine with a
     `starter`, the pid of a dashboard, ends by itself when nobody watches and nothing is left to do. With `repairs_only`
-    it lists no source: it carries out commands, and fetches what a verification found damaged.
+    it lists no source: it carries out commands, and fetches what a verification found damaged. `any_place` allows
+    destinations that are not those where was published before.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Engine:
         choice: Choice | None = None,
         plan: bool = False,
         repairs_only: bool = False,
+        any_place: bool = False,
         starter: int | None = None,
     ):
         self._config = config
         self._once = once
         self._plan = plan
         self._repairs_only = repairs_only
+        self._any_place = any_place
         self._choice = choice or Choice()
         self._starter = starter
         self._lease = Lease(config.engine.state, starter)
@@ -130,9 +134,8 @@ class Engine:
         started = context.now()
         clock = asyncio.get_running_loop().time
         begun = clock()
-        executor = LocalExecutor(
-            CurlTransport(self._config.engine.transfers), self._config.engine.durability is Durability.FULL
-        )
+        most = self._config.engine.transfers + (PROBES if hosts_compete(context) else 0)
+        executor = LocalExecutor(CurlTransport(most), self._config.engine.durability is Durability.FULL)
         try:
             if not self._plan:
                 await recover(context)
@@ -180,6 +183,7 @@ class Engine:
         context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
         context.rebooted = boot != known_boot
         context.repairs_only = self._repairs_only
+        context.any_place = self._any_place
         for mirror in self._config.mirrors:
             if self._choice.mirror in (None, mirror.name):
                 run = mirrors.build(ids[mirror.name], mirror, self._config.engine.durability, identity)
@@ -223,6 +227,7 @@ class Engine:
             log.info("stopping: no new work, filesets under way are finished; stop again to end at once")
             await context.enter(Phase.DRAINING)
             parts.scrubber.stop()
+            await parts.admission.give_back()
             await self._drain(context, parts)
         finally:
             drain.cancel()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -17,7 +18,7 @@ from core.destinations.published import PublishedTree
 from core.engine.standing import Omission, Omissions, Reading, StandingFileset, StandingProduct, TreeReader, refused
 from core.errors import DiskError
 from core.model import ListedFileset, ListedProduct, Rejection
-from core.store import events, rebuilding
+from core.store import events, rebuilding, registry
 from core.store.database import Database
 from core.units import counted
 
@@ -42,6 +43,22 @@ class MirrorRebuilt:
     bytes: int = 0
     omissions: Omissions = field(default_factory=Omissions)
 
+    def take(self, fileset: StandingFileset) -> None:
+        """Count a fileset that was entered."""
+        self.filesets += 1
+        self.files += fileset.files
+        self.bytes += fileset.bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A mirror that is entered: its row, its tree, and what came of it so far."""
+
+    mirror: Mirror
+    number: int
+    reader: TreeReader
+    found: MirrorRebuilt
+
 
 class Entry:
     """Enters mirrors into a new state file; reads their filesets in `pool`."""
@@ -59,55 +76,49 @@ class Entry:
         if tree is None:
             found.omissions.add(Omission(None, None, None, NOT_THERE))
             return found
-        reader = TreeReader(tree, self._reading, by_size=self._by_size)
-        named = {*mirror.choice.named, *mirror.hidden_products}
+        if tree.marker is not None:
+            async with self._db.transaction():
+                await registry.set_marker(self._db, number, tree.marker)
+        work = _Work(mirror, number, TreeReader(tree, self._reading, by_size=self._by_size), found)
         try:
-            products, omitted = await self._in_thread(reader.products, named)
+            await self._products(work)
         except DiskError as error:
             found.omissions.add(Omission(None, None, None, str(error)))
-            return found
-        found.omissions.add(*omitted)
-        for product in products:
-            opened = await self._in_thread(reader.product, product.name)
-            if isinstance(opened, Omission):
-                found.omissions.add(opened)
-                continue
-            with opened.listing:
-                await self._product(mirror, number, product, opened, reader, found)
         await self._tell(found)
         return found
 
-    async def _product(
-        self,
-        mirror: Mirror,
-        number: int,
-        product: ListedProduct,
-        opened: StandingProduct,
-        reader: TreeReader,
-        found: MirrorRebuilt,
-    ) -> None:
+    async def _products(self, work: _Work) -> None:
+        named = {*work.mirror.choice.named, *work.mirror.hidden_products}
+        products, omitted = await self._in_thread(work.reader.products, named)
+        work.found.omissions.add(*omitted)
+        for product in products:
+            opened = await self._in_thread(work.reader.product, product.name)
+            if isinstance(opened, Omission):
+                work.found.omissions.add(opened)
+                continue
+            with opened.listing:
+                await self._product(work, product, opened)
+
+    async def _product(self, work: _Work, product: ListedProduct, opened: StandingProduct) -> None:
+        mirror, found = work.mirror, work.found
         self._reading.enter(f"{mirror.name}/{product.name}", len(opened.entries))
+        selected, hidden = mirror.choice.selects(product.name), product.name in mirror.hidden_products
         async with self._db.transaction():
-            row = await rebuilding.add_product(
-                self._db,
-                number,
-                product,
-                selected=mirror.choice.selects(product.name),
-                hidden=product.name in mirror.hidden_products,
-            )
+            row = await rebuilding.add_product(self._db, work.number, product, selected=selected, hidden=hidden)
         found.products += 1
-        seq = 0
         listed = _present(product.name, opened, found.omissions)
-        jobs = (partial(reader.fileset, product.name, one) for one in listed)
-        async for read in self._in_order(jobs):
-            if isinstance(read, StandingFileset):
-                seq += 1
-                await self._fileset(row, seq, read)
-                found.filesets += 1
-                found.files += read.files
-                found.bytes += read.bytes
-            else:
-                found.omissions.add(*read)
+        jobs = (partial(work.reader.fileset, product.name, one) for one in listed)
+        seq = 0
+        async with aclosing(self._in_order(jobs)) as results:
+            async for read in results:
+                if isinstance(read, StandingFileset):
+                    seq += 1
+                    await self._fileset(row, seq, read)
+                    found.take(read)
+                else:
+                    found.omissions.add(*read)
+        async with self._db.transaction():
+            await rebuilding.see_last(self._db, row)
         found.omissions.add(*(Omission(product.name, name, None, UNLISTED) for name in sorted(opened.entries)))
 
     async def _fileset(self, product: int, seq: int, read: StandingFileset) -> None:
@@ -135,15 +146,19 @@ class Entry:
         async with self._db.transaction():
             await events.add(self._db, self._now, "info", told, found.name, None, None)
 
-    async def _in_order(self, jobs: Iterator[Callable[[], T]]) -> AsyncIterator[T]:
+    async def _in_order(self, jobs: Iterator[Callable[[], T]]) -> AsyncGenerator[T, None]:
         """Run `jobs` in the pool, a few ahead of their turn, and yield their results in order."""
         waiting: deque[asyncio.Future[T]] = deque()
-        for job in jobs:
-            waiting.append(self._in_thread(job))
-            if len(waiting) >= AHEAD:
+        try:
+            for job in jobs:
+                waiting.append(self._in_thread(job))
+                if len(waiting) >= AHEAD:
+                    yield await waiting.popleft()
+            while waiting:
                 yield await waiting.popleft()
-        while waiting:
-            yield await waiting.popleft()
+        finally:
+            for one in waiting:  # nobody will ask how they ended
+                one.cancel() or one.exception()
 
     def _in_thread(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *arguments))

@@ -5,26 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
 
 from core.engine.context import Context
-from core.engine.indexer import Indexer
 from core.errors import DiskError
-from core.store import meters
+from core.store import attempts, events, meters
 from core.store.database import Database
 from core.transfer.hosts import Hosts, Trust
 
 SAMPLE_SECONDS = 60.0
-INDEXES_FAIL = "one index after the other failed"
 
 
 class Gauges:
-    """Samples the space of each mirror's destination, notes hosts at rest, and forgets figures that are too old."""
+    """Samples the space of each mirror's destination, notes hosts at rest, and forgets what is too old."""
 
-    def __init__(self, context: Context, hosts: Hosts, indexers: Sequence[Indexer]):
+    def __init__(self, context: Context, hosts: Hosts):
         self._context = context
         self._hosts = hosts
-        self._indexers = indexers
         self._resting: dict[str, tuple[float, str]] | None = None
         """By host until when (monotonic) and why, as recorded; None: nothing is recorded by this engine yet."""
 
@@ -35,7 +31,7 @@ class Gauges:
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def sample(self) -> None:
-        """Record the space of all destinations that can be examined."""
+        """Record the space of all destinations that can be examined, and drop old records."""
         spaces: dict[int, tuple[int, int]] = {}
         for mirror in self._context.mirrors.values():
             with contextlib.suppress(DiskError):  # whoever writes there tells, and stops the mirror
@@ -45,6 +41,8 @@ class Gauges:
         async def write(db: Database) -> None:
             await meters.sample_disks(db, spaces, now)
             await meters.prune(db, now)
+            await events.prune(db)
+            await attempts.prune(db)
 
         await self._context.journal.write(write)
 
@@ -60,9 +58,8 @@ class Gauges:
 
     def _rests(self, clock: float) -> dict[str, tuple[float, str]]:
         found: dict[str, tuple[float, str]] = {}
-        for indexer in self._indexers:
-            state = self._hosts.state(indexer.host, clock)
+        for mirror in self._context.mirrors.values():
+            state = self._hosts.state(mirror.host, clock)
             if state.trust is Trust.RESTING and state.until is not None:
-                reason = INDEXES_FAIL if indexer.fails_until >= state.until else state.reason
-                found[indexer.host] = (state.until, reason)
+                found[mirror.host] = (state.until, state.reason)
         return found

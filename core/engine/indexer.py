@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from core.engine.context import Context, MirrorRun
@@ -14,16 +16,22 @@ from core.store import filesets
 from core.store.database import Database
 from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
+from core.text import display
 from core.transfer.hosts import FAILURES_TO_REST, FIRST_REST, Hosts, Trust
 from core.transfer.retry import next_step
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 8
 """Indexes of one mirror that are read at the same time."""
 GROUP = 64
+"""Filesets of one product that are looked up at a time."""
 WINDOW = 1000
 """File rows that are stored together."""
 MAX_REJECTIONS = 1000
 """Refused rows of one index that are kept in the state."""
+MAX_BYTES = 2**50
+"""Largest size of a fileset that is believed (1 PiB)."""
 
 
 class Indexer:
@@ -34,10 +42,10 @@ class Indexer:
         self._mirror = mirror
         self._hosts = hosts
         self._queued = queued
-        self._working = self._cut_short = False
+        self._next: deque[FilesetRow] = deque()
+        self._reading: dict[int, asyncio.Task[None]] = {}
+        self._looking = self._cut_short = False
         self._failures = 0
-        self.fails_until = 0.0
-        """Until when (monotonic) the host is left alone because indexes failed, and not because it asked for that."""
         self.wake = asyncio.Event()
 
     @property
@@ -48,12 +56,12 @@ class Indexer:
     @property
     def busy(self) -> bool:
         """True while indexes are being read, or may have to be."""
-        return self._working or self.wake.is_set()
+        return self._looking or bool(self._reading) or self.wake.is_set()
 
     @property
     def rested(self) -> bool:
         """True if reading was cut short because the host had to be left alone, and can go on now."""
-        return self._cut_short and not self._working and self._may_read()
+        return self._cut_short and not self.busy and self._may_read()
 
     def goes_on_within(self, seconds: float) -> bool:
         """Tell whether reading that was cut short can go on within this time."""
@@ -62,32 +70,44 @@ class Indexer:
         return self._cut_short and self._mirror.working and until - now <= seconds
 
     async def run(self) -> None:
-        """Read indexes for ever, each time `wake` is set."""
-        while True:
-            await self.wake.wait()
-            self._working = True
-            self.wake.clear()
-            try:
-                await self._read_all()
-            finally:
-                self._working = False
+        """Read indexes for ever: look for more each time `wake` is set, and when a slot has become free."""
+        try:
+            while True:
+                await self.wake.wait()
+                self.wake.clear()
+                self._looking = True
+                self._reap()
+                await self._fill()
+                self._looking = False
+        finally:
+            for task in self._reading.values():
+                task.cancel()
+            await asyncio.gather(*self._reading.values(), return_exceptions=True)
 
-    async def _read_all(self) -> None:
-        slots = asyncio.Semaphore(AT_ONCE)
+    def _reap(self) -> None:
+        """Free the slots of what has been read; an error in it ends the engine."""
+        for fileset in [one for one, task in self._reading.items() if task.done()]:
+            self._reading.pop(fileset).result()
 
-        async def read(row: FilesetRow) -> None:
-            async with slots:
-                await self._read(row)
+    async def _fill(self) -> None:
+        """Take up the free slots; an index that is slow keeps its own, and holds up no other."""
+        self._cut_short = not (self._may_read() or self._context.draining.is_set())
+        if not self._may_read():
+            self._next.clear()
+            return
+        if not self._next:
+            self._next.extend(await self._due())
+        while self._next and len(self._reading) < AT_ONCE:
+            row = self._next.popleft()
+            task = self._reading[row.id] = asyncio.create_task(self._read(row), name="index")
+            task.add_done_callback(lambda _: self.wake.set())
 
-        self._cut_short = False
-        while self._may_read():
-            rows: list[FilesetRow] = []
-            for product in list(self._mirror.products):
-                rows += await filesets.to_index(self._context.db, product, self._context.now(), GROUP)
-            if not rows:
-                return
-            await asyncio.gather(*(read(row) for row in rows))
-        self._cut_short = not self._context.draining.is_set()
+    async def _due(self) -> list[FilesetRow]:
+        """Return filesets whose index is to be read now, but for those under way."""
+        found: list[FilesetRow] = []
+        for product in list(self._mirror.products):
+            found += await filesets.to_index(self._context.db, product, self._context.now(), GROUP)
+        return [row for row in found if row.id not in self._reading]
 
     def _may_read(self) -> bool:
         """Tell whether the source may be asked now; a host that asked to be left alone is, for indexes too."""
@@ -103,6 +123,11 @@ class Indexer:
                 await self._take(row, listing)
         except SourceError as error:
             await self._failed(product, row, error)
+            return
+        except Exception as error:  # whatever an index may hold that nobody thought of, the other filesets go on
+            log.exception("%s/%s: its index cannot be taken", display(product), display(row.name))
+            reason = f"it cannot be taken: {type(error).__name__}: {error}"
+            await self._failed(product, row, SourceError(FailureKind.MALFORMED, reason))
             return
         self._failures = 0
         self._queued(row.product_id)
@@ -137,7 +162,8 @@ class Indexer:
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
         step = next_step(error.kind, tries, now=now, retry_after=error.retry_after)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
-            await self._context.stop_mirror(self._mirror, error.kind, error.detail)
+            reason = f"{product}/{row.name}: its index: {error.detail}"
+            await self._context.stop_mirror(self._mirror, error.kind, reason)
             return
         self._spare_the_host(error)
         next_try = None if step.answer is Answer.QUARANTINE else step.at or now
@@ -155,9 +181,8 @@ class Indexer:
         now, asked = time.monotonic(), error.retry_after or 0.0
         if asked:
             self._hosts.rest(self.host, now + asked)
-        if self._failures >= FAILURES_TO_REST and asked < FIRST_REST:
-            self.fails_until = now + FIRST_REST
-            self._hosts.rest(self.host, self.fails_until)
+        if self._failures >= FAILURES_TO_REST:
+            self._hosts.spare(self.host, now + FIRST_REST)
 
 
 class _Reading:
@@ -166,16 +191,20 @@ class _Reading:
     def __init__(self, fileset: int):
         self.files: list[ListedFile] = []
         self.rejected: list[Rejection] = []
-        self.count = 0
+        self.count = self._bytes = 0
         self._fileset = fileset
 
     def take(self, batch: Sequence[ListedFile | Rejection]) -> None:
-        """Add a batch. Raises SourceError for more files than a fileset can have."""
+        """Add a batch. Raises SourceError for more files, or more bytes, than a fileset can have."""
         rejected = [one for one in batch if isinstance(one, Rejection)]
-        self.files += [one for one in batch if isinstance(one, ListedFile)]
+        files = [one for one in batch if isinstance(one, ListedFile)]
+        self.files += files
+        self._bytes += sum(one.size for one in files)
         self.rejected += rejected[: MAX_REJECTIONS - len(self.rejected)]
         if self.count + len(self.files) > MAX_FILES:
             raise SourceError(FailureKind.MALFORMED, f"the index lists more than {MAX_FILES} files")
+        if self._bytes > MAX_BYTES:
+            raise SourceError(FailureKind.REJECTED, "the sizes in its index add up to more than 2^50 bytes")
 
     async def store(self, db: Database) -> None:
         """Store the rows in hand."""

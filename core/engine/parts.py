@@ -30,8 +30,6 @@ from core.transfer.hosts import Hosts
 TICK_SECONDS = 0.2
 DUE_SECONDS = 1.0
 AHEAD = 96
-UNHEARD = 1
-"""Transfers at a host that has not answered yet, where others compete for the slots."""
 FAR_SECONDS = 3600.0
 """An engine that nobody watches does not stay for a try that is further away; the next one sees to it."""
 DISK_AGAIN_SECONDS = 10.0
@@ -72,9 +70,9 @@ class Parts:
         self._plan = plan
         self._context = context
         self._stop = stop
+        self._files = self._bytes = 0
         ahead = queued_ahead(context)
-        unheard = UNHEARD if hosts_compete(context) else None
-        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead, unheard)
+        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead, probing=hosts_compete(context))
         self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
         self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
         self.admission = Admission(context, self.scheduler)
@@ -83,11 +81,11 @@ class Parts:
         queued = self.admission.queued
         listed = [] if context.repairs_only else list(context.mirrors.values())
         self.indexers = [Indexer(context, mirror, hosts, queued) for mirror in listed]
-        self.pollers = [Poller(context, mirror, self._discovered) for mirror in listed]
+        self.pollers = [Poller(context, mirror, hosts, self._discovered) for mirror in listed]
         self.limits = Limits(context, self.scheduler, executor)
         self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
-        self.gauges = Gauges(context, hosts, self.indexers)
+        self.gauges = Gauges(context, hosts)
 
     def _answers(self) -> Answers:
         ordering = Ordering(self._context, self.scheduler, self.admission)
@@ -125,8 +123,10 @@ class Parts:
             self._stop(command.target.value == "now")
 
     def totals(self) -> Totals:
-        """Return what has been moved, and, as of a moment ago, what is left."""
-        return self.scheduler.totals
+        """Return what has been moved, and, by what was counted a moment ago, what is left."""
+        done, (came, _) = self.scheduler.totals, self.scheduler.coming()
+        moved = done.bytes + came
+        return Totals(done.files, moved, max(0, self._files - done.files), max(0, self._bytes - moved))
 
     def start(self) -> list[asyncio.Task[None]]:
         """Start everything that runs side by side."""
@@ -173,9 +173,11 @@ class Parts:
             await self._look_again(now)
 
     async def _count(self) -> None:
-        """Keep the figures of what is left."""
-        totals = self.scheduler.totals
-        totals.files_left, totals.bytes_left = await queries.left(self._context.db)
+        """Keep the figures of all there is to move: what has been moved, and what is left."""
+        await self.recorded()
+        (came, there), files, moved = self.scheduler.coming(), self.scheduler.totals.files, self.scheduler.totals.bytes
+        files_left, bytes_left = await queries.left(self._context.db)
+        self._files, self._bytes = files + files_left, moved + came + bytes_left - there
 
     async def _look_again(self, now: float) -> None:
         """Give stopped mirrors another chance after a while."""
@@ -225,4 +227,5 @@ class Parts:
             or self.scheduler.busy
             or self.publisher.busy
             or self.scrubber.working
+            or self._context.busy
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
@@ -16,7 +18,9 @@ from core.sources.base import Listing
 from core.store import listings, registry
 from core.store.listings import Merged
 from core.store.records import ProductRow
+from core.transfer.hosts import Hosts
 from core.transfer.retry import next_step
+from core.units import format_time
 
 AT_ONCE = 4
 """Products of one mirror that are listed at the same time."""
@@ -27,12 +31,23 @@ TRIES = {FailureKind.TRANSIENT: 4, FailureKind.MALFORMED: 2}
 T = TypeVar("T")
 
 
+class LeftAlone(SourceError):
+    """A catalogue was not read: its host asked to be left alone."""
+
+
 class Poller:
     """Lists the products of one mirror. `discovered` is told after each product that changed, with void filesets."""
 
-    def __init__(self, context: Context, mirror: MirrorRun, discovered: Callable[[Sequence[int]], Awaitable[None]]):
+    def __init__(
+        self,
+        context: Context,
+        mirror: MirrorRun,
+        hosts: Hosts,
+        discovered: Callable[[Sequence[int]], Awaitable[None]],
+    ):
         self._context = context
         self.mirror = mirror
+        self._hosts = hosts
         self._discovered = discovered
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._wake = asyncio.Event()
@@ -79,12 +94,20 @@ class Poller:
         return interval * random.uniform(0.95, 1.05)  # noqa: S311
 
     async def _pause(self) -> None:
-        """Wait for the next poll."""
-        try:
-            async with asyncio.timeout_at(self._due):
-                await self._wake.wait()
-        except TimeoutError:
-            self._whole = True
+        """Wait for the next poll, which comes no sooner than the host wishes."""
+        while not self._wake.is_set():
+            now = asyncio.get_running_loop().time()
+            wait = max(self._due - now, self._asked_for())
+            if wait <= 0:
+                self._whole = True
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+
+    def _asked_for(self) -> float:
+        """Return for how many more seconds the host asked to be left alone."""
+        return self._hosts.asked_for(self.mirror.host, time.monotonic())
 
     async def poll(self) -> None:
         """List the source, then each product that is mirrored."""
@@ -175,20 +198,42 @@ class Poller:
             await self._context.journal.write(
                 lambda db: registry.product_failed(db, number, now, error.kind, error.detail)
             )
+        if isinstance(error, LeftAlone):  # why was told when the host asked for it
+            return
         name = product.name if product else None
         await self._context.tell("error", f"not listed: {error.detail}", mirror=self.mirror.config.name, product=name)
         if error.kind in (FailureKind.DENIED, FailureKind.TLS):
             await self._context.stop_mirror(self.mirror, error.kind, error.detail)
 
     async def _tried(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read a catalogue, with the first few tries of the retry policy."""
+        """Read a catalogue, with the first few tries of the retry policy, unless its host is to be left alone."""
         for number in itertools.count(1):
+            await self._leave_alone()
             try:
                 return await read()
             except SourceError as error:
                 step = next_step(error.kind, number, now=0.0, retry_after=error.retry_after)
                 soon = step.answer is Answer.WAIT and step.at is not None and step.at <= SOON_SECONDS
+                if error.retry_after:
+                    self._hosts.rest(self.mirror.host, time.monotonic() + error.retry_after)
                 if not soon or number >= TRIES.get(error.kind, 1) or self._context.draining.is_set():
-                    raise
+                    raise self._with_wish(error) from None
                 await asyncio.sleep(step.at or 0.0)
         raise AssertionError("unreachable")
+
+    async def _leave_alone(self) -> None:
+        """Wait for a short time that the host asked for. Raises LeftAlone if it is long."""
+        while (wait := self._asked_for()) > 0:
+            if wait > SOON_SECONDS or self._context.draining.is_set():
+                raise LeftAlone(FailureKind.TRANSIENT, f"not asked: {self.mirror.host} {self._wish(wait)}")
+            await asyncio.sleep(wait)
+
+    def _with_wish(self, error: SourceError) -> SourceError:
+        """Return `error`, in whose words the server's wish to be left alone is, if it has one."""
+        if not error.retry_after:
+            return error
+        detail = f"{error.detail}, and {self._wish(error.retry_after)}"
+        return SourceError(error.kind, detail, error.retry_after, error.status)
+
+    def _wish(self, seconds: float) -> str:
+        return f"asked to be left alone until {format_time(self._context.now() + seconds)}"

@@ -136,18 +136,32 @@ class Publisher:
         self._indexed = asyncio.get_running_loop().time()
         for mirror in self._context.mirrors.values():
             due = await registry.due_indexes(self._context.db, mirror.id)
-            if not due:
+            if not due or mirror.stop is not None:
                 continue
+            written = [one for one in due if await self._write_product_index(mirror, one)]
             try:
-                for product, name, _ in due:
-                    content = await listing.of_product(self._context.db, product)
-                    await self._context.in_thread(mirror.destination.write_index, name, [content.content()])
                 listed = await registry.published_products(self._context.db, mirror.id)
                 await self._context.in_thread(mirror.destination.write_index, None, product_lines(listed))
             except DiskError as error:
-                await self._context.tell("error", str(error), mirror=mirror.config.name)
+                for product, name, _ in written:
+                    await self._index_refused(mirror, product, name, error)
                 continue
-            await self._context.journal.write(lambda db: registry.index_written(db, due))  # noqa: B023
+            await self._context.journal.write(lambda db: registry.index_written(db, written))  # noqa: B023
+
+    async def _write_product_index(self, mirror: MirrorRun, due: tuple[int, str, int]) -> bool:
+        product, name, _ = due
+        content = await listing.of_product(self._context.db, product)
+        try:
+            await self._context.in_thread(mirror.destination.write_index, name, [content.content()])
+        except DiskError as error:
+            await self._index_refused(mirror, product, name, error)
+            return False
+        return True
+
+    async def _index_refused(self, mirror: MirrorRun, product: int, name: str, error: DiskError) -> None:
+        """Record, and tell once, that what is published can't be found by those who mirror us."""
+        if await self._context.journal.write(lambda db: registry.index_refused(db, product, str(error))):
+            await self._context.tell("error", str(error), mirror=mirror.config.name, product=name)
 
 
 def _seal(

@@ -5,11 +5,13 @@ Leftover work needs no care here: it is the state itself.
 
 from __future__ import annotations
 
+import secrets
+
 from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, MirrorError
 from core.model import FilesetState
-from core.store import events, files, filesets, registry, verification
+from core.store import files, filesets, registry, verification
 from core.store.database import Database
 from core.store.records import FilesetRow
 
@@ -26,7 +28,6 @@ async def recover(context: Context) -> None:
     async def tidy(db: Database) -> None:
         await files.live(db, [], context.lease)
         await verification.end_all(db, context.now(), "the engine ended")
-        await events.prune(db)
 
     await context.journal.write(tidy)
     await clamp_waits(context)
@@ -65,16 +66,42 @@ async def lift_stops(context: Context) -> None:
 
 
 async def _bring_up(context: Context, mirror: MirrorRun) -> None:
-    """Open the destination, finish or take back publications that were cut off, drop staging that is of no use."""
+    """Open the destination, finish or take back publications that were cut off, drop staging that is of no use.
+
+    What the disk had refused may be welcome by now.
+    """
     await context.in_thread(mirror.destination.open)
+    await _demand_place(context, mirror)
     for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):
         if not context.publishing(row.id):
             await _settle(context, mirror, row)
+    now = context.now()
+    await context.journal.write(lambda db: filesets.look_again(db, mirror.id, now))
     areas = await context.in_thread(mirror.destination.areas)
     useful = await filesets.still_staged(context.db, areas)
     for area in areas:
         if area not in useful:
             await context.in_thread(mirror.destination.drop, area)
+
+
+async def _demand_place(context: Context, mirror: MirrorRun) -> None:
+    """Raise DiskError if the destination is not where this mirror was published: perhaps a disk is not mounted."""
+    known, published = await registry.marker(context.db, mirror.id)
+    found = await context.in_thread(mirror.destination.marker)
+    if published and known is not None and found != known and not context.any_place:
+        mirror.destination.close()
+        place, name = mirror.config.destination, mirror.config.name
+        raise DiskError(
+            f"{place}: this is not where mirror {name} was published (its marker is missing); mount the right disk. "
+            f"If the place is meant: `mirrortui verify --repair --mirror {name}` takes what is right there, and "
+            "fetches the rest",
+            whole=True,
+        )
+    if found is None:
+        found = secrets.token_hex(16)
+        await context.in_thread(mirror.destination.mark, found)
+    if found != known:
+        await context.journal.write(lambda db: registry.set_marker(db, mirror.id, found))
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:

@@ -18,6 +18,7 @@ class Run:
 
     `pending` is a window of its files, in order; `after` the last file loaded, `exhausted` when none is left to
     load. `missing` counts the files that were not in place when it began, `done` holds those that are now.
+    `begun` tells that something of it had come before, or was tried.
     """
 
     row: FilesetRow
@@ -31,6 +32,7 @@ class Run:
     in_flight: int = 0
     waiting: set[int] = field(default_factory=set)
     in_place: bool = False
+    begun: bool = False
     dropped: bool = False
 
     @property
@@ -55,45 +57,50 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[int, list[Run]] = {}
         self._turns: deque[int] = deque()
+        self._best = 0
+        """No run has a better priority, as its order has it."""
 
     def add(self, run: Run) -> None:
         """Take a run in."""
         product = run.row.product_id
         if product not in self._lanes:
             self._lanes[product] = []
-            if product not in self._turns:
-                self._turns.append(product)
+            self._turns.append(product)
+        self._best = min(self._best, run.order[0])
         bisect.insort(self._lanes[product], run, key=lambda one: one.order)
 
     def sort(self, products: Iterable[int]) -> None:
         """Follow a change of the order of runs."""
         for product in products:
             self._lanes[product].sort(key=lambda one: one.order)
+        self._find_best()
 
     def remove(self, run: Run) -> None:
         """Let a run go."""
         lane = self._lanes.get(run.row.product_id, [])
         if run in lane:
             lane.remove(run)
-        if not lane:
-            self._lanes.pop(run.row.product_id, None)
+        if not lane and self._lanes.pop(run.row.product_id, None) is not None:
+            self._turns.remove(run.row.product_id)
 
     def next(self, allowed: Callable[[Run], bool]) -> Run | None:
         """Return the run whose file goes next: the highest priority, and among equals the product whose turn it is."""
         best: Run | None = None
-        for _ in range(len(self._turns)):
-            product = self._turns[0]
-            if product not in self._lanes:
-                self._turns.popleft()
-                continue
-            self._turns.rotate(-1)
+        for product in self._turns:
             run = next((one for one in self._lanes[product] if one.pending), None)
             if run and allowed(run) and (best is None or run.order[0] < best.order[0]):
                 best = run
-        if best is not None and best.row.product_id in self._turns:
+                if best.order[0] <= self._best:
+                    break
+        else:
+            self._find_best()
+        if best is not None:
             self._turns.remove(best.row.product_id)
             self._turns.append(best.row.product_id)
         return best
+
+    def _find_best(self) -> None:
+        self._best = min((lane[0].order[0] for lane in self._lanes.values()), default=0)
 
     def __iter__(self) -> Iterator[Run]:
         return (run for lane in self._lanes.values() for run in lane)

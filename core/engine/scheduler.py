@@ -10,18 +10,21 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from core.engine.context import Context
+from core.engine.context import Context, MirrorRun
+from core.engine.denials import Denials
 from core.engine.recorder import Recorder
 from core.engine.runs import Lanes, Run
 from core.engine.trouble import TroubleLog
 from core.errors import POLICIES, Answer, FailureKind
 from core.executors.base import Executor, Work
 from core.model import FileState
+from core.store import files
 from core.store.files import Failed, Live
+from core.store.ids import fileset_of
 from core.store.records import FileRow, FilesetRow
 from core.transfer.base import PLAIN_SIZE, Outcome
 from core.transfer.hosts import Hosts
-from core.transfer.retry import next_step
+from core.transfer.retry import Step, next_step
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +68,7 @@ class Scheduler:
         self._complete = complete
         self.recorder = Recorder(context, self.live)
         self.trouble = TroubleLog(context)
+        self._denials = Denials()
         self.runs: dict[int, Run] = {}
         self.totals = Totals()
         self.hungry = asyncio.Event()
@@ -97,6 +101,15 @@ class Scheduler:
         until = self._hosts.state(run.mirror.host, now).until
         return until is not None and until - now > SOON_SECONDS
 
+    def coming(self) -> tuple[int, int]:
+        """Return how many bytes have come of files under way; and how many are there, with those kept from before."""
+        came = there = 0
+        for one in self._executor.progress():
+            if flight := self._flights.get(one.id):
+                there += one.received
+                came += max(0, one.received - flight.file.kept)
+        return came, there
+
     def offer(self, run: Run, rows: Iterable[FileRow]) -> None:
         """Add files of a run that are to be fetched, but for those that are loaded, waiting, under way or done."""
         flying = {one for one, flight in self._flights.items() if flight.run is run}
@@ -117,7 +130,7 @@ class Scheduler:
         for host, waiting in self._waiting_by_host().items():
             self._hosts.wants(host, waiting)
         works: list[Work] = []
-        while len(self._flights) < self._slots + self._ahead and not self._context.aborting.is_set():
+        while len(self._flights) < self._room() + self._ahead and not self._context.aborting.is_set():
             run = self._lanes.next(lambda one: self._may_start(one, now))
             if run is None:
                 break
@@ -128,9 +141,13 @@ class Scheduler:
             self.hungry.set()
 
     def _may_start(self, run: Run, now: float) -> bool:
-        if len(self._flights) >= self._slots and run.pending[0].size > SMALL:
+        if len(self._flights) >= self._room() and run.pending[0].size > SMALL:
             return False
         return run.mirror.working and self._hosts.may_start(run.mirror.host, now)
+
+    def _room(self) -> int:
+        """Return how many transfers may be under way; the probe of a host that says nothing takes no one's slot."""
+        return self._slots + self._hosts.extra()
 
     def _waiting_by_host(self) -> dict[str, int]:
         waiting = {mirror.host: 0 for mirror in self._context.mirrors.values()}
@@ -177,6 +194,7 @@ class Scheduler:
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
+            self._denials.end(run.mirror.id)
             self.recorder.staged(run.row.product_id, file, outcome.blake3)
             run.done.add(file.id)
             self.totals.files += 1
@@ -190,17 +208,15 @@ class Scheduler:
             self._failed(run, file, outcome, outcome.kind)
 
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
+        run.begun = True
         now = self._context.now()
         tries = (file.tries if file.failure_kind is kind else 0) + 1
-        # backoff grows with every try, of whatever kind: a server that fails in turns is not asked for ever
-        patience = file.attempts + 1 if POLICIES[kind].jittered else tries
-        seen = (outcome.size, outcome.digest)
-        same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
-        step = next_step(kind, patience, now=now, retry_after=outcome.retry_after, same_digest=same)
+        step = self._next_step(run, file, outcome, kind, tries)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
             run.pending.appendleft(file._replace(kept=outcome.kept, validator=outcome.validator))
-            self._context.spawn(self._context.stop_mirror(run.mirror, kind, outcome.detail))
+            place = f"{run.place.product}/{run.place.fileset}/{file.name}"
+            self._context.spawn(self._stop(run.mirror, kind, f"{place}: {outcome.detail}"))
             return
         state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
             step.answer, FileState.PENDING
@@ -228,6 +244,26 @@ class Scheduler:
         elif step.at is not None and step.at - now <= SOON_SECONDS and not self._context.draining.is_set():
             run.waiting.add(file.id)
             heapq.heappush(self._waiting, (step.at, next(self._numbers), run, after))
+
+    def _next_step(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind, tries: int) -> Step:
+        # backoff grows with every try, of whatever kind: a server that fails in turns is not asked for ever
+        patience = file.attempts + 1 if POLICIES[kind].jittered else tries
+        seen = (outcome.size, outcome.digest)
+        same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
+        if kind is FailureKind.DENIED and run.mirror.stop is None and not self._denials.add(run.mirror.id, file.id):
+            kind = FailureKind.MISSING  # to us it is, and to nobody's harm: the others come
+        now = self._context.now()
+        return next_step(kind, patience, now=now, retry_after=outcome.retry_after, same_digest=same)
+
+    async def _stop(self, mirror: MirrorRun, kind: FailureKind, reason: str) -> None:
+        """Stop a mirror; that files of it were denied before counts for nothing, then."""
+        if kind is FailureKind.DISK:
+            reason = f"{mirror.config.destination}: {reason}"
+        await self._context.stop_mirror(mirror, kind, reason)
+        if denied := self._denials.end(mirror.id):
+            await self.recorder.flush()
+            now = self._context.now()
+            await self._context.journal.write(lambda db: files.try_at_once(db, denied, now))
 
     def _settle(self, run: Run) -> bool:
         """Let a run go that is complete, dropped, or has nothing to do soon; tell whether it went."""
@@ -271,6 +307,11 @@ class Scheduler:
         if gone:
             await asyncio.gather(*gone)
         await self.recorder.flush()
+
+    def untouched(self) -> list[int]:
+        """Return the filesets of which nothing has come or was tried; what waits in the executor has not begun."""
+        coming = {fileset_of(one.id) for one in self._executor.progress()}
+        return [one for one, run in self.runs.items() if not (run.begun or run.done or one in coming)]
 
     def limit(self, transfers: int) -> None:
         """Start no more transfers than this at once; those under way go on."""

@@ -15,7 +15,7 @@ from core.destinations.base import Expected, Gate, Place, Verified
 from core.engine import listing
 from core.engine.admission import Admission
 from core.engine.context import Context, MirrorRun
-from core.errors import DiskError, Stopped
+from core.errors import DiskError, FailureKind, Stopped
 from core.model import CommandKind, Damage, Finding
 from core.store import files, filesets, operate, registry, verification
 from core.store.commands import Command
@@ -139,9 +139,13 @@ class Scrubber:
             stopped = "stopped by an operator" if task.stop.is_set() else "the engine ended"
         except DiskError as error:
             stopped, failed = str(error), True
-            await self._context.tell("error", f"verification ended early: {error}")
         now = self._context.now()
         await self._context.journal.write(lambda db: verification.end(db, task.command, now, stopped, failed))
+        done = await verification.get(self._context.db, task.command)
+        if done is not None:
+            read = f"{counted(done.done_filesets, 'fileset')}, {counted(done.done_files, 'file')}"
+            end = f"; ended early: {stopped}" if stopped else ""
+            await self._context.tell("info", f"verified {read}, {format_bytes(done.done_bytes)}{end}")
 
     async def _tell_strangers(self, task: Task) -> None:
         """Tell of entries beside the filesets of a product that nobody listed."""
@@ -198,6 +202,8 @@ class Scrubber:
         mirror = await self._mirror_of(one.id)
         if row is None or not row.published or mirror is None:
             return
+        if mirror.stop is not None and mirror.stop.kind is FailureKind.DISK:
+            raise DiskError(mirror.stop.reason)
         place = Place(row.id, await registry.product_name(self._context.db, row.product_id), row.name)
         expected = await self._expected(row)
         index = (await listing.of_fileset(self._context.db, row.id)).content()

@@ -22,6 +22,7 @@ class Work(NamedTuple):
     offset: int = 0
     validator: str | None = None
     plain: bool = False
+    fresh: bool = False
 
 
 class Executor(Protocol):

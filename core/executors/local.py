@@ -50,6 +50,7 @@ class LocalExecutor:
             validator=work.validator,
             sync=self._sync,
             plain=work.plain,
+            fresh=work.fresh,
         )
 
     def cancel(self, ids: Iterable[int]) -> None:

@@ -67,7 +67,8 @@ class Source(Protocol):
 class SourceOptions:
     """Where a catalogue is and how it is reached; times in seconds. The secrets are left out of its repr.
 
-    `url` holds neither user nor password. `ca_file` None stands for the default authorities.
+    `url` holds neither user nor password. `ca_file` None stands for the default authorities. An index that comes
+    slower than `min_rate` bytes a second over `stall_seconds` is given up as stalled.
     """
 
     url: str
@@ -77,3 +78,5 @@ class SourceOptions:
     ca_file: str | None = None
     connect_seconds: float = 30.0
     index_seconds: float = 30.0
+    stall_seconds: float = 60.0
+    min_rate: int = 1

@@ -6,11 +6,12 @@ import asyncio
 import hashlib
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
-from typing import Protocol
+from time import monotonic
+from typing import Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -20,7 +21,7 @@ from core.http import REDIRECTS, same_origin, user_agent
 from core.sources.base import SourceOptions
 from core.sources.failures import from_exception, from_status, source_error
 from core.tls import default_ca_file
-from core.urls import RedirectRefused, follow
+from core.urls import RedirectRefused, follow, is_private
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -134,9 +135,10 @@ class CatalogueClient:
 
     @asynccontextmanager
     async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
-        target = without_userinfo(url)
+        target, public = without_userinfo(url), False
         for hops in count(1):
-            response = await self._send(target, trusted=same_origin(target, url))
+            response = await self._send(target, same_origin(target, url), public)
+            public = public or _is_public(response.extensions.get("network_stream"))
             try:
                 location = response.headers.get("location", "")
                 if response.status_code not in REDIRECTS or not location:
@@ -146,9 +148,14 @@ class CatalogueClient:
                 await response.aclose()
             target = without_userinfo(follow(target, location, hops))
 
-    async def _send(self, url: str, trusted: bool) -> httpx.Response:
+    async def _send(self, url: str, trusted: bool, public_only: bool) -> httpx.Response:
         client = await self._ready()
-        request = client.build_request("GET", url, headers=self._headers if trusted else None)
+        request = client.build_request(
+            "GET",
+            url,
+            headers=self._headers if trusted else None,
+            extensions={"trace": _refuse_private} if public_only else None,
+        )
         # The read time-out starts anew with every byte; headers that trickle in need a bound of their own.
         try:
             async with asyncio.timeout(self._options.connect_seconds + self._options.index_seconds):
@@ -159,7 +166,7 @@ class CatalogueClient:
     async def _spool(self, url: str, response: httpx.Response, form: Form) -> Spool:
         spool = Spool(self._limits)
         try:
-            reason = await _receive(url, response, spool, form)
+            reason = await _receive(url, response.aiter_raw(), spool, form, self._options)
         except BaseException:
             spool.close()
             raise
@@ -198,18 +205,57 @@ def without_userinfo(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-async def _receive(url: str, response: httpx.Response, spool: Spool, form: Form) -> str | None:
+async def _receive(
+    url: str, body: AsyncIterator[bytes], spool: Spool, form: Form, options: SourceOptions
+) -> str | None:
     """Spool the body; return why it is not of that form, at once when that is clear, or None."""
-    async for chunk in response.aiter_raw():
-        for start in range(0, len(chunk), PIECE):
-            try:
-                reason = spool.take(chunk[start : start + PIECE], form)
-            except OSError as error:
-                raise source_error(url, FailureKind.DISK, f"the index can't be spooled: {error.strerror}") from None
-            if reason:
-                return reason
-            await asyncio.sleep(0)
-    return spool.finish(form)
+    async with aclosing(_unstalled(url, body, options)) as chunks:
+        async for chunk in chunks:
+            for start in range(0, len(chunk), PIECE):
+                try:
+                    reason = spool.take(chunk[start : start + PIECE], form)
+                except OSError as error:
+                    raise source_error(url, FailureKind.DISK, f"the index can't be spooled: {error.strerror}") from None
+                if reason:
+                    return reason
+                await asyncio.sleep(0)
+        return spool.finish(form)
+
+
+async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOptions) -> AsyncGenerator[bytes, None]:
+    """Yield the body as long as every `stall_seconds` of waiting bring what `min_rate` asks for. Raises SourceError.
+
+    The read time-out starts anew with every byte, so that one byte now and then would satisfy it.
+    """
+    enough = options.min_rate * options.stall_seconds
+    waited, received = 0.0, 0
+    while True:
+        began = monotonic()
+        try:
+            async with asyncio.timeout(options.stall_seconds - waited):
+                chunk = await anext(body, None)
+        except TimeoutError:
+            reason = f"stalled: less than {options.min_rate} B/s for {options.stall_seconds:g} s"
+            raise source_error(url, FailureKind.TRANSIENT, reason) from None
+        if chunk is None:
+            return
+        waited, received = waited + monotonic() - began, received + len(chunk)
+        if received >= enough:
+            waited, received = 0.0, 0
+        yield chunk
+
+
+async def _refuse_private(event: str, info: Mapping[str, Any]) -> None:
+    """Break off a connection to a private address before anything is said to it (a trace of httpx)."""
+    if event == "connection.connect_tcp.complete" and not _is_public(info["return_value"]):
+        await info["return_value"].aclose()
+        raise RedirectRefused("redirect from a public host to a private address refused")
+
+
+def _is_public(stream: Any) -> bool:
+    """Tell whether the other end of a connection has a public address."""
+    address = stream.get_extra_info("server_addr") if stream is not None else None
+    return address is not None and not is_private(str(address[0]))
 
 
 def _basic_auth(options: SourceOptions) -> httpx.BasicAuth | None:

@@ -10,6 +10,7 @@ import httpx
 
 from core.errors import FailureKind, SourceError, causes
 from core.http import retry_after, status_kind, status_words
+from core.logs import redact_secrets
 from core.text import display
 from core.urls import redact
 
@@ -17,8 +18,11 @@ from core.urls import redact
 def source_error(
     url: str, kind: FailureKind, reason: str, wait: float | None = None, status: int | None = None
 ) -> SourceError:
-    """Return the error that says what was asked for, and what happened; `wait` is the server's wish in seconds."""
-    return SourceError(kind, f"{display(redact(url), 150)}: {display(reason)}", wait, status)
+    """Return the error that says what was asked for, and what happened; `wait` is the server's wish in seconds.
+
+    `reason` may quote the server, who may send back what we told it: secrets are taken out.
+    """
+    return SourceError(kind, f"{display(redact(url), 150)}: {display(redact_secrets(reason))}", wait, status)
 
 
 def from_status(url: str, response: httpx.Response) -> SourceError:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from core.errors import FailureKind, SourceError
+from core.logs import redact_secrets
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct, Rejection
 from core.names import unsafe_name
 from core.text import display
@@ -23,8 +24,8 @@ BATCH_LINES = 250
 BATCH_BYTES = 128 * 1024
 """A batch ends at the first of these, so that neither many lines nor long ones hold the event loop."""
 
-MAX_SIZE = 2**63 - 1
-"""Largest file size that the state file can hold, in bytes."""
+MAX_SIZE = 2**50
+"""Largest size of a file that is believed, in bytes (1 PiB): sums of real sizes stay far within 64 bits."""
 
 MAX_COLUMNS = 100
 """Most further columns of a header; real ones have at most eight."""
@@ -110,7 +111,7 @@ class Shape(Generic[RowT]):
         if len(names) > 1 and not names[-1]:
             names.pop()
         if [_plain(name) for name in names[: len(mandatory)]] != [_plain(name) for name in mandatory]:
-            return f"the header is not {'|'.join(mandatory)}: '{display('|'.join(names), 80)}'"
+            return f"the header is not {'|'.join(mandatory)}: '{quoted('|'.join(names), 80)}'"
         self.columns = _distinct(names[len(mandatory) :])
         return None
 
@@ -158,7 +159,7 @@ class Parser(Generic[RowT]):
             row = self._row(fields)
             return row if self._is_new(row) else None
         except Refused as refusal:
-            return Rejection(number, display(fields[0]), display(refusal))
+            return Rejection(number, quoted(fields[0]), quoted(refusal))
 
     def _row(self, fields: list[str]) -> RowT:
         width = self.shape.width
@@ -191,8 +192,14 @@ def split(text: bytes) -> list[str]:
     return [field.strip(BLANKS) for field in text.decode("utf-8", "surrogateescape").split("|")]
 
 
+def quoted(text: object, limit: int = 300) -> str:
+    """Return `text` from an index, fit to be told: whoever wrote it may have sent back secrets that we told it."""
+    return display(redact_secrets(str(text)), limit)
+
+
 def _product(fields: Sequence[str], _: Columns) -> ListedProduct:
-    name, most_recent, registered, kind, description = fields
+    """Read a row of the root; what further columns say of a product is not kept."""
+    name, most_recent, registered, kind, description = fields[:5]
     return ListedProduct(
         name=_name(name),
         most_recent=None if most_recent == "none" else most_recent,
@@ -222,13 +229,13 @@ def _time(text: str) -> int:
     try:
         return parse_time(text)
     except ValueError:
-        raise Refused(f"the time is not YYYY-MM-DDThh:mm:ssZ: '{display(text, 40)}'") from None
+        raise Refused(f"the time is not YYYY-MM-DDThh:mm:ssZ: '{quoted(text, 40)}'") from None
 
 
 def _size(text: str) -> int:
     if SIZE.fullmatch(text) and (size := int(text)) <= MAX_SIZE:
         return size
-    raise Refused(f"the size is not a number of bytes from 0 to 2^63-1: '{display(text, 40)}'")
+    raise Refused(f"the size is not a number of bytes from 0 to 2^50: '{quoted(text, 40)}'")
 
 
 def _digest(text: str) -> str | None:
@@ -237,7 +244,7 @@ def _digest(text: str) -> str | None:
         return None
     if MD5.fullmatch(digest):
         return digest
-    raise Refused(f"the md5sum is not 32 hex digits: '{display(text, 40)}'")
+    raise Refused(f"the md5sum is not 32 hex digits: '{quoted(text, 40)}'")
 
 
 def _plain(name: str) -> str:
@@ -256,7 +263,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _not_an_index(text: bytes) -> str:
-    return f"the server sent text that is not an index: '{display(text[:400].decode('utf-8', 'surrogateescape'), 80)}'"
+    return f"the server sent text that is not an index: '{quoted(text[:400].decode('utf-8', 'surrogateescape'), 80)}'"
 
 
 PRODUCTS = Level("products", ("productID", "Most recent", "Time registered", "type", "Description"), _product)

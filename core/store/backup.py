@@ -13,7 +13,7 @@ from threading import Event
 
 from core.errors import ConfigError, DiskError, StateError, Stopped
 from core.store.draft import sync
-from core.store.identity import REMEDY, broken, unreadable
+from core.store.identity import READING_ERRORS, REMEDY, broken, unreadable
 from core.store.soundness import identify, problem, stoppable
 from core.text import display
 from core.units import stamp
@@ -50,7 +50,7 @@ class Backup:
         if the copy can't be written, sqlite3.Error if the state file can't be opened, and Stopped.
         """
         self._demand_target()
-        with closing(self._snapshot()) as source, self._told():
+        with self._snapshot() as source, self._told():
             partial = self._partial()
             try:
                 self._copy(source, partial)
@@ -82,22 +82,24 @@ class Backup:
         os.close(descriptor)
         return Path(name)
 
-    def _snapshot(self) -> sqlite3.Connection:
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
         """Open the state file, and keep what is copied as it is at this moment.
 
         Without that each commit of an engine, and there are ten a second, would start the copying anew.
         """
         if not self._state.is_file():
             raise StateError(f"{self._state}: there is no state file, so there is nothing to copy")
-        source = _connect(self._state)
-        try:
-            identify(self._state, source)
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        except BaseException:
-            source.close()
-            raise
-        return source
+        with closing(_connect(self._state)) as source:
+            try:
+                identify(self._state, source)
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            except READING_ERRORS as error:
+                if broken(error):
+                    raise unreadable(self._state, error) from error
+                raise
+            yield source
 
     def _copy(self, source: sqlite3.Connection, partial: Path) -> None:
         page = int(source.execute("PRAGMA page_size").fetchone()[0])

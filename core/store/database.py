@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias, cast
 import aiosqlite
 
 from core.errors import StateError
-from core.store.identity import demand_ours, unreadable
+from core.store.identity import READING_ERRORS, demand_ours, unreadable
 from core.store.schema import APPLICATION_ID, MIGRATIONS
 from core.store.transitions import transition_rows
 
@@ -108,7 +108,7 @@ class Database:
             version = int(await self.value("PRAGMA user_version"))
             application = int(await self.value("PRAGMA application_id"))
             tables = int(await self.value("SELECT count(*) FROM sqlite_master"))
-        except sqlite3.Error as error:
+        except READING_ERRORS as error:
             raise unreadable(self.path, error) from error
         demand_ours(self.path, version, application, tables)
         return version

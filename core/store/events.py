@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from core.store.database import Database
 
 KEPT = 50_000
-"""Events kept; older ones are dropped at the start of an engine."""
+"""Events kept; an engine drops older ones."""
 
 
 async def add(

@@ -11,7 +11,7 @@ from core.store import filesets
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_range, fileset_of
-from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns
+from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns, restored
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,15 @@ async def failed(db: Database, failures: Sequence[Failed], now: float) -> None:
     await filesets.judge(db, {fileset_of(f.id) for f in failures})
 
 
+async def try_at_once(db: Database, waiting: Iterable[int], now: float) -> None:
+    """Have files that wait for their next try fetched as soon as that is possible, as if they had not failed before."""
+    await db.run(
+        """UPDATE files SET next_try = ?, tries = 0
+           WHERE id IN (SELECT value FROM json_each(?)) AND state = 'retry_wait'""",
+        (now, table(waiting)),
+    )
+
+
 async def interrupted(db: Database, files: Sequence[tuple[int, int, str | None]]) -> None:
     """Record (id, bytes kept, validator) of transfers that we stopped ourselves: no try is consumed."""
     await db.run_many(
@@ -179,4 +188,4 @@ async def listing(db: Database, fileset: int, after: int, limit: int) -> list[tu
            WHERE id BETWEEN ? AND ? AND state <> 'skipped' ORDER BY id LIMIT ?""",
         (max(first, after + 1), last, limit),
     )
-    return [(row[0], ListedFile(row[1], row[2], row[3], row[4], load_columns(row[5]))) for row in rows]
+    return [(row[0], ListedFile(row[1], row[2], row[3], restored(row[4]), load_columns(row[5]))) for row in rows]

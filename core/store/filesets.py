@@ -135,15 +135,43 @@ async def failed(
     )
 
 
-async def next_queued(db: Database, product: int, limit: int) -> list[FilesetRow]:
-    """Return the next filesets of a product that wait for their transfer, best first."""
+async def next_queued(db: Database, product: int, limit: int, now: float) -> list[FilesetRow]:
+    """Return the next filesets of a product that wait for their transfer and are not put off, best first."""
     rows = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets
-            WHERE product_id = ? AND state = 'queued'
+            WHERE product_id = ? AND state = 'queued' AND (next_try IS NULL OR next_try <= ?)
             ORDER BY priority DESC, place LIMIT ?""",
-        (product, limit),
+        (product, now, limit),
     )
     return [fileset_row(row) for row in rows]
+
+
+async def put_off(db: Database, product: int, most: int, why: str, next_try: float) -> list[str]:
+    """Put off the queued filesets of a product that have more than `most` bytes: no disk holds them.
+
+    Returns the names of those of which that was not known, best first. No try is consumed.
+    """
+    keys = {"product": product, "most": most, "why": why, "next_try": next_try, "disk": FailureKind.DISK}
+    large = "product_id = :product AND state = 'queued' AND bytes > :most"
+    news = await db.rows(
+        f"SELECT name FROM filesets WHERE {large} AND failure_kind IS NOT :disk ORDER BY priority DESC, place", keys
+    )
+    await db.run(
+        f"""UPDATE filesets SET failure_kind = :disk, failure = :why, next_try = :next_try,
+                                trouble = iif(trouble = '{Trouble.QUARANTINED}', trouble, '{Trouble.FAILED}')
+            WHERE {large}""",
+        keys,
+    )
+    return [row["name"] for row in news]
+
+
+async def look_again(db: Database, mirror: int, now: float) -> None:
+    """Have what the disk refused of a mirror tried again now."""
+    await db.run(
+        """UPDATE filesets SET next_try = :now WHERE trouble <> '' AND failure_kind = :disk AND next_try > :now
+           AND product_id IN (SELECT id FROM products WHERE mirror_id = :mirror)""",
+        {"mirror": mirror, "now": now, "disk": FailureKind.DISK},
+    )
 
 
 async def begun(db: Database, now: float) -> list[int]:
@@ -167,8 +195,9 @@ async def next_due(db: Database, products: Sequence[int], after: float, before: 
                                WHERE f.state = 'retry_wait' AND f.next_try > :after AND f.next_try <= :before
                                  AND s.state = 'transferring' AND s.{_OF_PRODUCTS})
                     OR EXISTS (SELECT 1 FROM filesets
-                               WHERE trouble = 'failed' AND state IN ('discovered', 'transferring', 'published')
-                                 AND next_try > :after AND next_try <= :before AND {_OF_PRODUCTS})""",
+                               WHERE trouble = 'failed' AND next_try > :after AND next_try <= :before
+                                 AND state IN ('discovered', 'queued', 'transferring', 'published')
+                                 AND {_OF_PRODUCTS})""",
             {"products": table(products), "after": after, "before": before},
         )
     )
@@ -199,6 +228,16 @@ async def due(db: Database, products: Sequence[int], now: float) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def products_due(db: Database, products: Sequence[int], now: float) -> list[int]:
+    """Return those of `products` of which queued filesets were put off until now."""
+    rows = await db.rows(
+        f"""SELECT DISTINCT product_id FROM filesets
+            WHERE trouble <> '' AND state = 'queued' AND next_try <= :now AND {_OF_PRODUCTS}""",
+        {"products": table(products), "now": now},
+    )
+    return [row["product_id"] for row in rows]
+
+
 async def still_staged(db: Database, found: Sequence[int]) -> set[int]:
     """Return which of these filesets still have a use for what is in staging."""
     rows = await db.rows(
@@ -222,9 +261,24 @@ async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) ->
 
 async def admit(db: Database, filesets: Iterable[int], lease: int) -> None:
     """Begin the transfer of filesets under this engine's lease."""
+    found = list(filesets)
     await db.run_many(
-        "UPDATE filesets SET state = 'transferring', lease = ? WHERE id = ? AND state = 'queued'",
-        [(lease, fileset) for fileset in filesets],
+        """UPDATE filesets SET state = 'transferring', lease = ?, failure_kind = NULL, failure = NULL, next_try = NULL
+           WHERE id = ? AND state = 'queued'""",
+        [(lease, fileset) for fileset in found],
+    )
+    await judge(db, found)
+
+
+async def give_back(db: Database, filesets: Iterable[int]) -> None:
+    """Return filesets to the queue whose transfer was to begin, unless something of them has come after all."""
+    await db.run(
+        f"""UPDATE filesets SET state = 'queued', lease = NULL
+            WHERE id IN (SELECT value FROM json_each(?)) AND state = 'transferring' AND NOT EXISTS (
+                SELECT 1 FROM files WHERE files.id BETWEEN filesets.id << {POSITION_BITS}
+                                                   AND ((filesets.id + 1) << {POSITION_BITS}) - 1
+                  AND files.state NOT IN ('pending', 'quarantined', 'skipped'))""",
+        (table(filesets),),
     )
 
 

@@ -14,6 +14,9 @@ REMEDY = (
 )
 """What to do about a state file that is broken."""
 
+READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What comes of reading a file's identity; the latter if SQLite quotes names of a garbled schema."""
+
 _PRIMARY = 0xFF
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """Primary codes; SQLITE_ERROR is what a schema gets that makes no sense."""
@@ -22,13 +25,13 @@ _BROKEN_READING = frozenset(
 )
 
 
-def broken(error: sqlite3.Error) -> bool:
+def broken(error: Exception) -> bool:
     """Tell whether `error`, got from reading a file's identity or its pages, says that its content is no use."""
     code = getattr(error, "sqlite_errorcode", 0)
-    return code & _PRIMARY in _BROKEN or code in _BROKEN_READING
+    return isinstance(error, UnicodeDecodeError) or code & _PRIMARY in _BROKEN or code in _BROKEN_READING
 
 
-def unreadable(path: Path, error: sqlite3.Error) -> StateError:
+def unreadable(path: Path, error: Exception) -> StateError:
     """Return what is told of a state file that can't be read."""
     advice = REMEDY if broken(error) else "Move it away, or restore it"
     return StateError(f"{path}: not a readable state file ({error}); nothing was changed. {advice}")

@@ -6,7 +6,7 @@ transaction, together with the product's cursor: a crash never leaves half a lis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.model import ListedFileset, Rejection
@@ -16,6 +16,8 @@ from core.store.records import dump_columns, storable
 _FIXED = "('withdrawn', 'superseded', 'publishing', 'expiring', 'expired')"
 _CURRENT = "filesets.product_id = :product AND filesets.state <> 'superseded'"
 _SAME_NAME = "l.product_id = :product AND l.name = filesets.name"
+_SET = "('held', 'cancelled')"
+"""Where operators send filesets for as long as they wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
     repeated = await db.value("SELECT 1 FROM temp.listed WHERE product_id = :product AND name = :cursor", keys)
     full = cursor is None or repeated is not None
     empty = full and not listed and known > 0
+    wishes = await _wishes(db, keys)
     stopped = await _supersede(db, keys)
     superseded = len(stopped)
     withdrawn = 0
@@ -88,17 +91,36 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
         await db.run("UPDATE products SET index_due = index_due + 1 WHERE id = :product", keys)
     stopped += await _filter(db, keys)
     discovered = await _discover(db, keys)
+    await _carry_over(db, product, wishes)
     await _reject(db, keys, full)
     await _note(db, keys, full, empty)
     return Merged(listed, discovered, superseded, withdrawn, tuple(stopped), empty, full)
 
 
+_SUPERSEDED = f"""{_CURRENT} AND state NOT IN ('publishing', 'expiring')
+    AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME} AND l.registered <> filesets.registered)"""
+
+
+async def _wishes(db: Database, keys: Mapping[str, object]) -> list[tuple[str, str, int]]:
+    """Return (name, state, priority) of filesets of which a new revision is listed, and which operators had set."""
+    rows = await db.rows(
+        f"SELECT name, state, priority FROM filesets WHERE {_SUPERSEDED} AND (state IN {_SET} OR priority <> 0)", keys
+    )
+    return [(row["name"], row["state"], row["priority"]) for row in rows]
+
+
+async def _carry_over(db: Database, product: int, wishes: Sequence[tuple[str, str, int]]) -> None:
+    """Let what operators wished for a fileset hold for its new revision."""
+    await db.run_many(
+        f"""UPDATE filesets SET priority = ?1, state = iif(?2 IN {_SET} AND state = 'discovered', ?2, state)
+            WHERE product_id = ?3 AND name = ?4 AND state <> 'superseded'""",
+        [(priority, state, product, name) for name, state, priority in wishes],
+    )
+
+
 async def _supersede(db: Database, keys: Mapping[str, object]) -> list[int]:
     rows = await db.rows(
-        f"""UPDATE filesets SET state = 'superseded', trouble = '', next_try = NULL
-            WHERE {_CURRENT} AND state NOT IN ('publishing', 'expiring')
-              AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME} AND l.registered <> filesets.registered)
-            RETURNING id""",
+        f"UPDATE filesets SET state = 'superseded', trouble = '', next_try = NULL WHERE {_SUPERSEDED} RETURNING id",
         keys,
     )
     return [row[0] for row in rows]
@@ -119,7 +141,7 @@ async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 async def _reappear(db: Database, keys: Mapping[str, object]) -> int:
     return await db.run(
-        f"""UPDATE filesets SET state = iif(published_at IS NULL, 'discovered', 'published')
+        f"""UPDATE filesets SET state = iif(published_at IS NULL OR failure_kind = 'damaged', 'discovered', 'published')
             WHERE {_CURRENT} AND state = 'withdrawn'
               AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})""",
         keys,

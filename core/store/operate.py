@@ -139,6 +139,18 @@ async def _has_kind(db: Database, fileset: int, kind: str) -> bool:
     )
 
 
+async def demand_match(db: Database, kind: CommandKind, target: Target) -> None:
+    """Raise NothingMatches if a command can't mean anything in the state as it is."""
+    if kind in (CommandKind.MIRROR, CommandKind.IGNORE):
+        await one_product(db, target)
+    elif kind is CommandKind.RETRY:
+        await to_retry(db, target)
+    elif kind in FITTING:
+        await matching(db, target, kind)
+    elif target.product is not None:
+        await _products(db, target)
+
+
 async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
     """Give filesets a clean start: their index is read again, and what failed is tried at once.
 

@@ -30,6 +30,15 @@ async def add_product(db: Database, mirror: int, product: ListedProduct, *, sele
     )
 
 
+async def see_last(db: Database, product: int) -> None:
+    """Take the last fileset that was entered for the last one that a listing had."""
+    await db.run(
+        """UPDATE products SET cursor = (SELECT name FROM filesets WHERE product_id = products.id
+                                         ORDER BY seq DESC LIMIT 1) WHERE id = ?""",
+        (product,),
+    )
+
+
 async def add_fileset(
     db: Database,
     product: int,

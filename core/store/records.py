@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import FailureKind
 from core.model import Columns, FilesetState, FileState, Trouble
+
+ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+"""A byte that was not UTF-8, as `storable` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +116,8 @@ def load_columns(stored: str | None) -> Columns:
 def storable(text: str) -> str:
     """Return `text` with undecodable bytes and NUL as escapes: SQLite keeps Unicode only, and its JSON ends at NUL."""
     return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def restored(text: str) -> str:
+    """Return stored text with its undecodable bytes as they came (surrogateescape), fit to be written again."""
+    return ESCAPED_BYTE.sub(lambda found: chr(int(found[1], 16)), text) if "\\udc" in text else text

@@ -8,7 +8,7 @@ from core.errors import FailureKind
 from core.model import ListedFileset, ListedProduct, Rejection
 from core.store.bulk import table
 from core.store.database import Database
-from core.store.records import ProductRow, load_columns, storable
+from core.store.records import ProductRow, load_columns, restored, storable
 
 _SELECTED = "CASE wish WHEN 'mirror' THEN 1 WHEN 'ignore' THEN 0 ELSE {configured} END"
 """An operator's wish is above the configuration."""
@@ -35,13 +35,14 @@ async def list_products(
     db: Database, mirror: int, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
 ) -> None:
     """Record products that the root of a source lists, and its refused rows."""
+    await _doubt_newest(db, mirror, [row for row in batch if isinstance(row, ListedProduct)])
     chosen = _SELECTED.format(configured="excluded.selected")
     await db.run_many(
-        f"""INSERT INTO products (mirror_id, name, type, description, selected) VALUES (?, ?, ?, ?, ?)
+        f"""INSERT INTO products (mirror_id, name, type, description, newest_at, selected) VALUES (?, ?, ?, ?, ?, ?)
            ON CONFLICT (mirror_id, name) DO UPDATE SET type = excluded.type, description = excluded.description,
-               selected = {chosen}""",
+               newest_at = excluded.newest_at, selected = {chosen}""",
         [
-            (mirror, row.name, storable(row.type), storable(row.description), selected(row.name))
+            (mirror, row.name, storable(row.type), storable(row.description), row.registered, selected(row.name))
             for row in batch
             if isinstance(row, ListedProduct)
         ],
@@ -55,6 +56,21 @@ async def list_products(
         """INSERT INTO rejections (mirror_id, line, name, reason, seen_at) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
         [(mirror, row.line, row.name, row.reason, now) for row in batch if isinstance(row, Rejection)],
+    )
+
+
+async def _doubt_newest(db: Database, mirror: int, rows: Sequence[ListedProduct]) -> None:
+    """Ask for the whole list of products whose newest fileset was registered again: no query by cursor tells that.
+
+    The root's time of it counts only if it was the right one before: some servers tell another kind of time there.
+    """
+    await db.run_many(
+        """UPDATE products SET full_list_due = 1
+           WHERE mirror_id = ?1 AND name = ?2 AND EXISTS (
+               SELECT 1 FROM filesets f
+               WHERE f.product_id = products.id AND f.name = ?3 AND f.state <> 'superseded'
+                 AND f.registered <> ?4 AND f.registered = ifnull(products.newest_at, f.registered))""",
+        [(mirror, row.name, row.most_recent, row.registered) for row in rows],
     )
 
 
@@ -169,32 +185,61 @@ async def let_mirror_go(db: Database, mirror: int) -> None:
 
 async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str, int]]:
     """Return (id, name, number of changes) of the products whose published index is out of date."""
-    rows = await db.rows("SELECT id, name, index_due FROM products WHERE mirror_id = ? AND index_due", (mirror,))
+    rows = await db.rows(
+        """SELECT id, name, index_due FROM products
+           WHERE mirror_id = ? AND index_due AND (selected OR cursor IS NOT NULL)""",
+        (mirror,),
+    )
     return [(row["id"], row["name"], row["index_due"]) for row in rows]
 
 
 async def index_written(db: Database, products: Iterable[tuple[int, str, int]]) -> None:
     """Record that published indexes are up to date, as of the changes that were known when they were begun."""
     await db.run_many(
-        "UPDATE products SET index_due = 0 WHERE id = ? AND index_due = ?",
-        [(product, changes) for product, _, changes in products],
+        "UPDATE products SET index_due = iif(index_due = ?, 0, index_due), index_error = NULL WHERE id = ?",
+        [(changes, product) for product, _, changes in products],
     )
 
 
+async def index_refused(db: Database, product: int, error: str) -> bool:
+    """Record why our published index of a product could not be written; tell whether that is news."""
+    return bool(
+        await db.run("UPDATE products SET index_error = ?1 WHERE id = ?2 AND index_error IS NOT ?1", (error, product))
+    )
+
+
+async def marker(db: Database, mirror: int) -> tuple[str | None, bool]:
+    """Return the marker of the place where a mirror was published, and whether anything should be there."""
+    known = await db.value("SELECT marker FROM mirrors WHERE id = ?", (mirror,))
+    published = await db.value(
+        """SELECT EXISTS (SELECT 1 FROM filesets WHERE state = 'published'
+                          AND product_id IN (SELECT id FROM products WHERE mirror_id = ?))""",
+        (mirror,),
+    )
+    return known, bool(published)
+
+
+async def set_marker(db: Database, mirror: int, marker: str) -> None:
+    """Remember the place where a mirror is published."""
+    await db.run("UPDATE mirrors SET marker = ? WHERE id = ?", (marker, mirror))
+
+
 async def published_products(db: Database, mirror: int) -> list[ListedProduct]:
-    """Return the products of which something is published here, as our root index lists them.
+    """Return the products that are mirrored, or of which something is published here, as our root index lists them.
 
     Those that the source hides stay hidden: whoever mirrors us names them, too.
     """
     rows = await db.rows(
         """SELECT p.name, p.type, p.description, f.name AS most_recent, f.registered FROM products p
-           JOIN filesets f ON f.id = (SELECT id FROM filesets WHERE product_id = p.id AND state = 'published'
-                                      ORDER BY seq DESC LIMIT 1)
-           WHERE p.mirror_id = ? AND NOT p.hidden ORDER BY p.name""",
+           LEFT JOIN filesets f ON f.id = (SELECT id FROM filesets WHERE product_id = p.id AND state = 'published'
+                                           ORDER BY seq DESC LIMIT 1)
+           WHERE p.mirror_id = ? AND NOT p.hidden AND (p.selected OR f.id IS NOT NULL) ORDER BY p.name""",
         (mirror,),
     )
     return [
-        ListedProduct(row["name"], row["most_recent"], row["registered"], row["type"], row["description"])
+        ListedProduct(
+            row["name"], row["most_recent"], row["registered"], restored(row["type"]), restored(row["description"])
+        )
         for row in rows
     ]
 
@@ -206,7 +251,7 @@ async def published_filesets(db: Database, product: int, after: int, limit: int)
            WHERE product_id = ? AND seq > ? AND state IN ('published', 'damaged') ORDER BY seq LIMIT ?""",
         (product, after, limit),
     )
-    return [(row[0], ListedFileset(row[1], row[2], row[3], load_columns(row[4]))) for row in rows]
+    return [(row[0], ListedFileset(row[1], row[2], restored(row[3]), load_columns(row[4]))) for row in rows]
 
 
 async def setting(db: Database, key: str) -> str | None:

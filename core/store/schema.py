@@ -62,6 +62,7 @@ INITIAL: Migration = (
         protocol      TEXT NOT NULL,
         url           TEXT NOT NULL,
         destination   TEXT NOT NULL,
+        marker        TEXT,             -- of the place where its filesets were published
         configured    INTEGER NOT NULL DEFAULT 1,
         paused        TEXT,             -- an operator's reason
         stopped_kind  TEXT,             -- our own: denied, tls, disk
@@ -85,6 +86,7 @@ INITIAL: Migration = (
         paused        TEXT,
         priority      INTEGER NOT NULL DEFAULT 0,
         cursor        TEXT,             -- the last fileset seen in a listing
+        newest_at     INTEGER,          -- when the newest was registered, as the root told last
         polled_at     REAL,
         tried_at      REAL,
         reconciled_at REAL,
@@ -92,7 +94,8 @@ INITIAL: Migration = (
         error         TEXT,
         alarm         TEXT,             -- upstream does something that nobody should act on
         full_list_due INTEGER NOT NULL DEFAULT 0,
-        index_due     INTEGER NOT NULL DEFAULT 0,   -- our published index is older than what is published
+        index_due     INTEGER NOT NULL DEFAULT 1,   -- our published index is older than what is published
+        index_error   TEXT,             -- why our published index could not be written
         UNIQUE (mirror_id, name)
     )""",
     """

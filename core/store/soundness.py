@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from core.errors import Stopped
-from core.store.identity import broken, demand_ours
+from core.store.identity import READING_ERRORS, broken, demand_ours
 
 STEPS = 10_000
 """Instructions of SQLite's machine between two looks at whether to stop: some hundred microseconds."""
@@ -26,7 +26,7 @@ def fault(path: Path, stop: Event) -> str | None:
             with stoppable(connection, stop):
                 empty = not identify(path, connection)
                 found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-        except sqlite3.Error as error:
+        except READING_ERRORS as error:
             if broken(error):
                 return str(error)
             raise

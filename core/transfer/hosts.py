@@ -14,6 +14,7 @@ FIRST_REST = 60.0
 LONGEST_REST = 1800.0
 LONGEST_SUSPICION = 8.0
 """Seconds between tries of a host that failed lately, at most."""
+PROBES = 1
 
 
 class Trust(StrEnum):
@@ -57,6 +58,7 @@ class HostGate:
         self._suspected_until = 0.0
         self._resting_until = 0.0
         self._asked_until = 0.0
+        self._spared_until = 0.0
 
     @property
     def running(self) -> int:
@@ -65,7 +67,7 @@ class HostGate:
 
     def opens_at(self) -> float:
         """Return the time before which nothing may be started."""
-        return max(self._suspected_until, self._resting_until, self._asked_until)
+        return max(self._suspected_until, self._resting_until, self._asked_until, self._spared_until)
 
     def is_open(self, now: float) -> bool:
         """Tell whether this host may be asked now, as far as its own record goes."""
@@ -106,15 +108,25 @@ class HostGate:
             self._rests += 1
 
     def rest(self, until: float) -> None:
-        """Start nothing before this time."""
+        """Start nothing before this time: the host asked for that."""
         self._asked_until = max(self._asked_until, until)
+
+    def spare(self, until: float) -> None:
+        """Start nothing before this time: the host's indexes fail."""
+        self._spared_until = max(self._spared_until, until)
+
+    def asked_for(self, now: float) -> float:
+        """Return for how many more seconds the host asked to be left alone."""
+        return max(0.0, self._asked_until - now)
 
     def state(self, now: float) -> HostState:
         """Return what a screen shows."""
         until = self.opens_at() if self.opens_at() > now else None
         trust, reason = Trust.TRUSTED, ""
-        if self._asked_until > now and self._asked_until >= self._resting_until:
+        if self._asked_until > now and self._asked_until >= max(self._resting_until, self._spared_until):
             trust, reason = Trust.RESTING, "the server asked to be left alone"
+        elif self._spared_until > now and self._spared_until >= self._resting_until:
+            trust, reason = Trust.RESTING, "one index after the other failed"
         elif self._resting_until > now:
             trust, reason = Trust.RESTING, f"{self._failures} failures in a row"
         elif self._failures:
@@ -129,14 +141,15 @@ class HostGate:
 class Hosts:
     """All hosts, and the slots that they share: `transfers` in all, `transfers_per_host` each.
 
-    With `unheard` a host that has not answered yet may have no more than that many: one that takes connections and
-    says nothing would otherwise keep slots from the others until its transfers are given up.
+    With `probing` a host that has not answered yet gets one transfer only, and PROBES of these are not counted among
+    the slots: one that takes connections and says nothing would otherwise keep slots from the others until its
+    transfers are given up.
     """
 
-    def __init__(self, transfers: int, transfers_per_host: int, unheard: int | None = None):
+    def __init__(self, transfers: int, transfers_per_host: int, probing: bool = False):
         self._transfers = transfers
         self._per_host = transfers_per_host
-        self._unheard = transfers_per_host if unheard is None else unheard
+        self._probing = probing
         self._gates: dict[str, HostGate] = {}
         self._running = 0
 
@@ -150,13 +163,17 @@ class Hosts:
         A host may have more than its share of the slots as long as the others' shares stay free for them.
         """
         gate = self._gate(host)
-        free = self._transfers - self._running
+        free = self._transfers + self.extra() - self._running
         if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now):
             return False
         able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
         share = max(1, self._transfers // (len(able) + 1))
         reserved = sum(min(each.waiting, max(0, min(share, self._most(each)) - each.running)) for each in able)
         return gate.running < share or free > reserved
+
+    def extra(self) -> int:
+        """Return how many slots there are beside the ordinary ones, for hosts that say nothing."""
+        return min(PROBES, sum(gate.running for gate in self._gates.values() if self._is_probed(gate)))
 
     def started(self, host: str, file_id: int) -> None:
         """A transfer was begun."""
@@ -183,15 +200,26 @@ class Hosts:
         self._running -= 1
 
     def rest(self, host: str, until: float) -> None:
-        """Leave `host` alone until this time: it asked for that, or its catalogue fails."""
+        """Leave `host` alone until this time: it asked for that."""
         self._gate(host).rest(until)
+
+    def spare(self, host: str, until: float) -> None:
+        """Leave `host` alone until this time: its indexes fail."""
+        self._gate(host).spare(until)
+
+    def asked_for(self, host: str, now: float) -> float:
+        """Return for how many more seconds `host` asked to be left alone."""
+        return self._gate(host).asked_for(now)
 
     def state(self, host: str, now: float) -> HostState:
         """Return what a screen shows of `host`."""
         return self._gate(host).state(now)
 
     def _most(self, gate: HostGate) -> int:
-        return self._per_host if gate.answers else min(self._unheard, self._per_host)
+        return 1 if self._is_probed(gate) else self._per_host
+
+    def _is_probed(self, gate: HostGate) -> bool:
+        return self._probing and not gate.answers
 
     def _gate(self, host: str) -> HostGate:
         gate = self._gates.get(host)

@@ -33,6 +33,7 @@ def test_a_status_is_told_with_its_phrase_if_it_has_one() -> None:
         (None, None),
         ("0", 0.0),
         (" 30 ", 30.0),
+        ("\x1f30", 30.0),
         ("9" * 18, 86_400.0),
         ("-1", None),
         ("1.5", None),

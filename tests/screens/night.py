@@ -26,7 +26,7 @@ site = "dc-3"
 name = "ps1"
 protocol = "ipp"
 url = "http://datastore.example.org/ds"
-destination = "data/ps1"
+destination = "ps1"
 products = ["md-*", "diff-*", "gpc1-*", "ipp-misc"]
 max_lag = { "md-*" = "2h", "*" = "1d" }
 
@@ -34,7 +34,7 @@ max_lag = { "md-*" = "2h", "*" = "1d" }
 name = "cmip"
 protocol = "ipp"
 url = "https://esg.example.org/ds"
-destination = "data/cmip"
+destination = "cmip"
 products = ["*"]
 max_lag = "2d"
 """
@@ -43,8 +43,8 @@ PRODUCTS = (
     # mirror, name, description, selected, published, queued filesets, oldest waiting (s), bytes of a fileset
     (1, "md-all-rel-200907", "all detections, release 2009-07", 1, 1204, 380, 22_320, 2_140_000_000),
     (1, "md-fix", "corrected astrometry", 1, 611, 0, 0, 310_000_000),
-    (1, "diff-nightly", "difference images of last night", 1, 8_412, 61, 5_400, 96_000_000),
-    (1, "gpc1-raw", "raw exposures", 1, 40_118, 1_296, 31_000, 480_000_000),
+    (1, "diff-nightly", "difference images of last night", 1, 1_412, 61, 5_400, 96_000_000),
+    (1, "gpc1-raw", "raw exposures", 1, 4_118, 1_296, 31_000, 480_000_000),
     (1, "ipp-misc", "", 1, 97, 1, 90_000, 12_000_000),
     (1, "oss-stack", "outer solar system stacks", 0, 0, 0, 0, 0),
     (1, "sts-stack", "stationary transients", 0, 0, 0, 0, 0),
@@ -53,14 +53,21 @@ PRODUCTS = (
 )
 
 
+COLUMNS = json.dumps({"stage": "chip", "camera": "gpc1", "filter": "r.00000", "exposure": "o5155g0312o"})
+UNDER_WAY = ((1, ((25, 8), (12, 7))), (3, ((13, 13),)), (4, ((3, 16),)), (8, ((31, 2),)))
+"""By product, of each of its filesets under way: the files that are staged, and those that follow in TEN seconds."""
+FILES = 40
+"""In each fileset."""
+AT_A_TIME = 3
+TEN = 10
+
+
 async def build(folder: Path) -> Path:
-    """Write configuration and state into `folder`; return the configuration file."""
+    """Write configuration and state, as it is TEN seconds before NOW, into `folder`; return the configuration file."""
     file = folder / "mirrortui.toml"
     file.write_text(CONFIGURATION)
-    for name in ("ps1", "cmip"):
-        (folder / "data" / name).mkdir(parents=True, exist_ok=True)
     async with await Database.open_writer(folder / "mirror.db") as db, db.transaction():
-        await _mirrors(db, folder)
+        await _mirrors(db)
         for number, product in enumerate(PRODUCTS, 1):
             await _product(db, number, product)
         await _files(db)
@@ -69,15 +76,34 @@ async def build(folder: Path) -> Path:
     return file
 
 
+async def go_on(db: Database) -> None:
+    """Let the files come that come in TEN seconds."""
+    for product, filesets in UNDER_WAY:
+        found = await db.rows(
+            "SELECT id, bytes / files AS size FROM filesets WHERE product_id = ? AND state = 'transferring' "
+            "AND trouble = '' ORDER BY place",
+            (product,),
+        )
+        for row, (done, more) in zip(found, filesets, strict=True):
+            await db.run(
+                "UPDATE files SET state = 'staged' WHERE id BETWEEN ? AND ?",
+                (file_id(row["id"], done + AT_A_TIME), file_id(row["id"], done + AT_A_TIME + more - 1)),
+            )
+            await db.run(
+                "UPDATE meters SET files = files + ?, bytes = bytes + ? WHERE product_id = ?",
+                (more, more * row["size"], product),
+            )
+
+
 def lease(folder: Path) -> Lease:
     """Return the lease that an engine of this state would hold."""
     return Lease(folder / "mirror.db")
 
 
-async def _mirrors(db: Database, folder: Path) -> None:
+async def _mirrors(db: Database) -> None:
     rows = [
-        (1, "ps1", "http://datastore.example.org/ds", str(folder / "data/ps1")),
-        (2, "cmip", "https://esg.example.org/ds", str(folder / "data/cmip")),
+        (1, "ps1", "http://datastore.example.org/ds", "/srv/mirror/ps1"),
+        (2, "cmip", "https://esg.example.org/ds", "/srv/mirror/cmip"),
     ]
     await db.run_many(
         f"INSERT INTO mirrors (id, name, protocol, url, destination, polled_at, tried_at) "
@@ -95,11 +121,11 @@ async def _product(db: Database, number: int, product: tuple[int, str, str, int,
         (number, mirror, name, description, selected, *[NOW - 240] * 3),
     )
     rows = [
-        (number, at, f"{name}.{4_000 + at:05d}", int(NOW - age - 86_400 * (published - at)), "published", 40, size)
+        (number, at, f"{name}.{4_000 + at:05d}", int(NOW - age - 86_400 * (published - at)), "published", FILES, size)
         for at in range(published)
     ]
     rows += [
-        (number, at, f"{name}.{4_000 + at:05d}", int(NOW - age + (at - published) * 60), "queued", 40, size + at)
+        (number, at, f"{name}.{4_000 + at:05d}", int(NOW - age + (at - published) * 60), "queued", FILES, size + at)
         for at in range(published, published + queued)
     ]
     await db.run(
@@ -109,7 +135,8 @@ async def _product(db: Database, number: int, product: tuple[int, str, str, int,
                    json_extract(value, '$[2]'), json_extract(value, '$[3]'), 'distribution',
                    json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), {NOW - 300},
                    {NOW - 280},
-                   iif(json_extract(value, '$[4]') = 'published', json_extract(value, '$[3]') + 5400, NULL),
+                   iif(json_extract(value, '$[4]') = 'published',
+                       json_extract(value, '$[3]') + 1900 + json_extract(value, '$[1]') * 7919 % 5400, NULL),
                    'x'
             FROM json_each(?)""",
         (table(rows),),
@@ -118,21 +145,21 @@ async def _product(db: Database, number: int, product: tuple[int, str, str, int,
 
 async def _files(db: Database) -> None:
     """Let five filesets be under way."""
-    for product, shares in ((1, (25, 12)), (3, (13,)), (4, (3,)), (8, (31,))):
+    for product, filesets in UNDER_WAY:
         rows = await db.rows(
             "SELECT id, bytes FROM filesets WHERE product_id = ? AND state = 'queued' ORDER BY place LIMIT ?",
-            (product, len(shares)),
+            (product, len(filesets)),
         )
-        for row, done in zip(rows, shares, strict=True):
-            await db.run("UPDATE filesets SET state = 'transferring' WHERE id = ?", (row["id"],))
-            await _fetch(db, row["id"], row["bytes"] // 40, done)
+        for row, (done, _) in zip(rows, filesets, strict=True):
+            await db.run("UPDATE filesets SET state = 'transferring', columns = ? WHERE id = ?", (COLUMNS, row["id"]))
+            await _fetch(db, row["id"], row["bytes"] // FILES, done)
     for product in range(1, len(PRODUCTS) + 1):
         await db.run("INSERT INTO meters VALUES (?, 1, 1)", (product,))
 
 
 async def _fetch(db: Database, fileset: int, size: int, done: int) -> None:
-    for at in range(40):
-        state = "staged" if at < done else "active" if at < done + 3 else "pending"
+    for at in range(FILES):
+        state = "staged" if at < done else "active" if at < done + AT_A_TIME else "pending"
         digest = hashlib.md5(b"%d" % at, usedforsecurity=False).hexdigest()
         await db.run(
             "INSERT INTO files (id, name, size, digest, type, state) VALUES (?, ?, ?, ?, 'fits', ?)",
@@ -141,14 +168,15 @@ async def _fetch(db: Database, fileset: int, size: int, done: int) -> None:
         if state == "active":
             await db.run(
                 "INSERT INTO transfers VALUES (?, 'datastore.example.org', ?, ?, 21e6, 1)",
-                (file_id(fileset, at), NOW - 4, size * (at % 3 + 1) // 4),
+                (file_id(fileset, at), NOW - 14, size * (at % AT_A_TIME + 1) // 4),
             )
 
 
+WRONG = "MD5 is 9e107d9d372bb6826bd81d3542a419d6, the index says e4d909c290d0fb1ca068ffaddf22cbd0"
+
+
 async def _troubles(db: Database) -> None:
-    await _trouble(
-        db, 5, "quarantined", "integrity", "MD5 is 9e107d9d372bb6826bd81d3542a419d6, the index says e4d909c2", 3
-    )
+    await _trouble(db, 5, "quarantined", "integrity", WRONG, 3)
     await _trouble(db, 3, "retry_wait", "transient", "the server answered 503 Service Unavailable", 4)
     await _trouble(db, 4, "retry_wait", "missing", "the server answered 404 Not Found: the file is not there", 2)
     await db.run(
@@ -197,7 +225,7 @@ async def _past(db: Database) -> None:
     """Write an hour of throughput, a week of disk, and the night's events."""
     rows = []
     for step in range(360):
-        wave = 1.4e9 * (1.2 + math.sin(step / 23) * 0.7 + math.sin(step / 5) * 0.25)
+        wave = 1.0e9 * (1.2 + math.sin(step / 23) * 0.7 + math.sin(step / 5) * 0.25)
         for product, share in ((1, 0.4), (3, 0.15), (4, 0.35), (8, 0.1)):
             rows.append((int(NOW) // 10 * 10 - 3600 + step * 10, product, 12, max(0, int(wave * share))))
     await db.run_many("INSERT INTO history VALUES (?, ?, ?, ?)", rows)

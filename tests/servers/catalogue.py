@@ -148,6 +148,11 @@ class Catalogue:
         with self._lock:
             self._raw[path, query] = content
 
+    def forget_raw(self, path: str) -> None:
+        """Serve what is there again as the index at `path`."""
+        with self._lock:
+            self._raw = {key: content for key, content in self._raw.items() if key[0] != path}
+
     def index(self, path: str, query: str = "") -> bytes:
         """Return what the index at `path` says now; raises LookupError if there is none."""
         found = self.find(tuple(path.split("/")), query)

@@ -29,3 +29,10 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority.issue_cert(host, not_before=now - 2 * DAY, not_after=end).configure_cert(context)
         return context
+
+    def self_signed(self) -> ssl.SSLContext:
+        """Return what a server needs to show the authority's own certificate, which nobody else has signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self._authority.cert_pem.tempfile() as own, self._authority.private_key_pem.tempfile() as key:
+            context.load_cert_chain(own, key)
+        return context

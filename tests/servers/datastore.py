@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.servers.answers import Answer, Request, Resource, answer
 from tests.servers.catalogue import Catalogue, ServedFile
 from tests.servers.faults import Fault
+from tests.servers.script import play
 from tests.servers.server import Server, matches
 from tests.servers.wire import Wire
 
@@ -68,7 +69,7 @@ class DataStore(Server, Catalogue):
             honest = Answer(found)
         else:
             honest = answer(request, fault.change_resource(found) if isinstance(found, Resource) else None)
-        await fault.deliver(wire, fault.change_answer(honest))
+        await play(fault.steps, wire, fault.change_answer(honest))
 
     def _next_fault(self, request: Request) -> Fault | None:
         with self._planning:

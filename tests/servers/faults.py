@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import itertools
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tests.servers.answers import Answer, Resource
-from tests.servers.wire import PIECE, HungUp, Wire
+from tests.servers.script import FAITHFULLY, Again, Body, Close, End, Head, More, Raw, Reset, Silence, Step, Until, Wait
+from tests.servers.wire import PIECE
 
 ResourceChange: TypeAlias = Callable[[Resource], Resource]
 AnswerChange: TypeAlias = Callable[[Answer], Answer]
-Delivery: TypeAlias = Callable[[Wire, Answer], Awaitable[None]]
 
 
 def _same_resource(resource: Resource) -> Resource:
@@ -26,28 +25,24 @@ def _same_answer(answer: Answer) -> Answer:
     return answer
 
 
-async def _faithfully(wire: Wire, answer: Answer) -> None:
-    await wire.send(answer)
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault is a change of what is served, of the answer about it, or of how the answer is delivered.
+    """A fault is a change of what is served, of the answer about it, or of how the answer is sent.
 
-    ``a & b`` has the changes of both; the delivery is that of `b`, or that of `a` if `b` delivers faithfully.
+    ``a & b`` has the changes of both; the script is that of `b`, or that of `a` if `b` sends faithfully.
     """
 
     name: str
     change_resource: ResourceChange = _same_resource
     change_answer: AnswerChange = _same_answer
-    deliver: Delivery = _faithfully
+    steps: tuple[Step, ...] = FAITHFULLY
 
     def __and__(self, other: Fault) -> Fault:
         return Fault(
             f"{self.name} and {other.name}",
             lambda resource: other.change_resource(self.change_resource(resource)),
             lambda answer: other.change_answer(self.change_answer(answer)),
-            self.deliver if other.deliver is _faithfully else other.deliver,
+            self.steps if other.steps is FAITHFULLY else other.steps,
         )
 
     # What is served is not what was meant to be.
@@ -67,13 +62,7 @@ class Fault:
         """`extra` follows the file: as part of it, or (not `declared`) beyond the Content-Length."""
         if declared:
             return cls("longer", lambda resource: replace(resource, body=resource.body + extra))
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await wire.send(answer)
-            await wire.raw(extra)
-            raise HungUp
-
-        return cls("longer than declared", deliver=deliver)
+        return cls("longer than declared", steps=(*FAITHFULLY, Raw(extra), Close()))
 
     @classmethod
     def no_validators(cls) -> Fault:
@@ -145,7 +134,11 @@ class Fault:
     @classmethod
     def lie_length(cls, length: int) -> Fault:
         """The Content-Length is `length`; the body is as it should be; then the connection is closed."""
-        return cls("lying length", change_answer=lambda answer: replace(answer, length=length), deliver=_and_hang_up)
+        return cls(
+            "lying length",
+            change_answer=lambda answer: replace(answer, length=length),
+            steps=(*FAITHFULLY, Close()),
+        )
 
     @classmethod
     def gzip(cls) -> Fault:
@@ -161,142 +154,75 @@ class Fault:
         """The body comes in chunks, its length is not told."""
         return cls("chunked", change_answer=lambda answer: replace(answer, chunked=True))
 
-    # The answer is delivered badly; `after` counts bytes of the body.
+    # The answer is sent badly; `after` counts bytes of the body.
+
+    @classmethod
+    def played(cls, *steps: Step, name: str = "script") -> Fault:
+        """The answer is sent by a script of its own (see tests.servers.script)."""
+        return cls(name, steps=steps)
 
     @classmethod
     def reset(cls, after: int = 0) -> Fault:
         """The connection is reset (RST) when `after` bytes have arrived."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await _begin(wire, answer, after)
-            await wire.reset()
-
-        return cls("reset", deliver=deliver)
+        return cls("reset", steps=(Head(), Body(stop=after), Reset()))
 
     @classmethod
     def refuse(cls) -> Fault:
         """The connection is reset before any answer."""
-
-        async def deliver(wire: Wire, _: Answer) -> None:
-            await wire.reset()
-
-        return cls("refuse", deliver=deliver)
+        return cls("refuse", steps=(Reset(),))
 
     @classmethod
     def truncate(cls, after: int = 0) -> Fault:
         """The whole length is promised; the connection is closed in good order after `after` bytes."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await _begin(wire, answer, after)
-            raise HungUp
-
-        return cls("truncate", deliver=deliver)
+        return cls("truncate", steps=(Head(), Body(stop=after), Close()))
 
     @classmethod
     def stall(cls, after: int = 0) -> Fault:
         """Nothing comes after `after` bytes; the connection stays open."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await _begin(wire, answer, after)
-            await wire.client_gone()
-            raise HungUp
-
-        return cls("stall", deliver=deliver)
+        return cls("stall", steps=(Head(), Body(stop=after), Silence()))
 
     @classmethod
     def gate(cls, opened: threading.Event, after: int = 0) -> Fault:
         """Nothing comes after `after` bytes until `opened` is set; then the rest does."""
+        return cls("gate", steps=(Head(), Body(stop=after), Until(opened), Body(after), End()))
 
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await _begin(wire, answer, after)
-            while not opened.is_set():
-                await asyncio.sleep(0.005)
-            await wire.body(answer, answer.body[after:])
-            await wire.end(answer)
-
-        return cls("gate", deliver=deliver)
+    @classmethod
+    def late(cls, opened: threading.Event) -> Fault:
+        """No answer begins before `opened` is set."""
+        return cls("late", steps=(Until(opened), *FAITHFULLY))
 
     @classmethod
     def drip(cls, bytes_per_second: float, after: int = 0) -> Fault:
         """The body comes slowly after its first `after` bytes."""
-        step = max(1, round(bytes_per_second / 50))
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await _begin(wire, answer, after)
-            for start in range(after, len(answer.body), step):
-                await wire.body(answer, answer.body[start : start + step])
-                await asyncio.sleep(step / bytes_per_second)
-            await wire.end(answer)
-
-        return cls("drip", deliver=deliver)
+        return cls("drip", steps=(Head(), Body(stop=after), Body(after, rate=bytes_per_second), End()))
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
         """The answer begins late."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await asyncio.sleep(seconds)
-            await wire.send(answer)
-
-        return cls("delay", deliver=deliver)
+        return cls("delay", steps=(Wait(seconds), *FAITHFULLY))
 
     @classmethod
     def slow_headers(cls, interval: float = 0.05) -> Fault:
         """The headers never end: one more every `interval` seconds."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            await wire.raw(answer.head().rpartition(b"\r\n")[0])
-            for number in itertools.count():
-                await wire.raw(b"X-More: %d\r\n" % number)
-                await asyncio.sleep(interval)
-
-        return cls("slow headers", deliver=deliver)
+        return cls("slow headers", steps=(Head(-2), Again((Raw(b"X-More: 1\r\n"), Wait(interval)))))
 
     @classmethod
     def half_headers(cls) -> Fault:
         """The connection is closed in the middle of the headers."""
-
-        async def deliver(wire: Wire, answer: Answer) -> None:
-            head = answer.head()
-            await wire.raw(head[: len(head) // 2])
-            raise HungUp
-
-        return cls("half headers", deliver=deliver)
+        return cls("half headers", steps=(Head(60), Close()))
 
     @classmethod
     def garbage(cls, data: bytes = b"\x00\xff\x13SSH-2.0-nonsense\r\n\r\n\x7f") -> Fault:
         """The answer is not HTTP at all."""
-
-        async def deliver(wire: Wire, _: Answer) -> None:
-            await wire.raw(data)
-            raise HungUp
-
-        return cls("garbage", deliver=deliver)
+        return cls("garbage", steps=(Raw(data), Close()))
 
     @classmethod
     def endless(cls, piece: bytes, start: bytes = b"") -> Fault:
         """The body is `start`, then `piece` again and again until the client has had enough."""
+        answer = Answer(200, headers={"Content-Type": "text/plain"}, chunked=True)
         block = piece * max(1, PIECE // len(piece))
-
-        async def deliver(wire: Wire, _: Answer) -> None:
-            answer = Answer(200, headers={"Content-Type": "text/plain"}, chunked=True)
-            await wire.head(answer)
-            await wire.body(answer, start)
-            while True:
-                await wire.body(answer, block)
-
-        return cls("endless", deliver=deliver)
+        return cls("endless", change_answer=lambda _: answer, steps=(Head(), More(start), Again((More(block),))))
 
 
 def _flipped(body: bytes, offset: int) -> bytes:
     return body[:offset] + bytes([body[offset] ^ 1]) + body[offset + 1 :]
-
-
-async def _begin(wire: Wire, answer: Answer, after: int) -> None:
-    await wire.head(answer)
-    await wire.body(answer, answer.body[:after])
-
-
-async def _and_hang_up(wire: Wire, answer: Answer) -> None:
-    await wire.send(answer)
-    raise HungUp

@@ -23,6 +23,7 @@ class Server:
     """
 
     root = "/ds"
+    address = "127.0.0.1"
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.port = port
@@ -43,11 +44,11 @@ class Server:
     @property
     def url(self) -> str:
         """The root of the store, without a final slash."""
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{self.root}"
+        return f"{'https' if self._tls else 'http'}://{self.address}:{self.port}{self.root}"
 
     def start(self) -> Self:
         """Listen, and answer from now on."""
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        listener = socket.create_server((self.address, self.port), backlog=512)
         # Connections inherit it; else a body sent after its head waits for a delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listener.getsockname()[1]

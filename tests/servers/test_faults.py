@@ -192,7 +192,7 @@ def test_headers_that_never_end(store: DataStore) -> None:
     store.fault(FILE, Fault.slow_headers(interval=0.001))
     with asked(store) as connection:
         received = b""
-        while b"X-More: 5\r\n" not in received:
+        while received.count(b"X-More: 1\r\n") < 5:
             received += connection.recv(1 << 16)
         assert b"\r\n\r\n" not in received
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core.engine.lease import Lease
 from core.store import events, operate, registry
 from core.store.database import Database
+from core.store.ids import file_id
 from core.store.screens import FilesetDetails, ProductDetails, QueueOrder
 from tests.core.store.seed import NOW, add_product, fileset, poll, read_index, some_files
 from tests.core.store.watching import file_failed
@@ -182,3 +184,29 @@ async def test_a_state_of_a_newer_version_is_told(state: Path, monkeypatch: pyte
         await db.run("PRAGMA user_version = 999")
     async with running(state) as (_, shown):
         assert "newer" in (await shown.wait_for(lambda one: one.trouble)).trouble
+
+
+async def test_without_an_engine_nothing_is_shown_as_moving(state: Path, db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 1)])
+    row = await read_index(db, "a", some_files(2))
+    await db.run("UPDATE filesets SET state = 'transferring' WHERE id = ?", (row.id,))
+    await db.run("UPDATE files SET state = 'active' WHERE id = ?", (file_id(row.id, 0),))
+    await db.run("INSERT INTO transfers VALUES (?, 'sky.example', ?, 1, 1e6, 1)", (file_id(row.id, 0), NOW))
+    lease = Lease(state)
+    lease.take()
+    async with running(state) as (bridge, shown):
+        bridge.want(View(subject=Subject("fileset", row.id)))
+        moving = await shown.wait_for(lambda one: isinstance(one.details, FilesetDetails) and one.lines)
+        assert _active(moving) == (1, 1, 1)
+        lease.release()
+        bridge.look()
+        assert _active(await shown.wait_for(lambda one: one.engine is None)) == (0, 0, 0)
+
+
+def _active(snapshot: Snapshot) -> tuple[int, ...]:
+    """Return the transfers that the overview, the queue and the details tell of."""
+    assert snapshot.overview is not None
+    assert isinstance(snapshot.details, FilesetDetails)
+    (queued,) = snapshot.lines.values()
+    return snapshot.overview.products[0].active, queued.active, snapshot.details.line.active

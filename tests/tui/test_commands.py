@@ -15,8 +15,8 @@ KEYS = {
     "escape": "back", "space": "mark", "*": "mark_all", "a": "now", "p": "pause", "P": "pause_all", "x": "cancel",
     "h": "hold", "r": "retry", "R": "retry_all", "J": "move_down", "K": "move_up", "+": "raise", "-": "lower",
     "/": "filter", "!": "problems", "s": "sort", "S": "reverse", "z": "freeze", "F": "follow", "y": "copy",
-    "L": "limits", "u": "poll", "m": "mirror", "A": "accept", "n": "available", ":": "palette", "ctrl+p": "palette",
-    "?": "help", "ctrl+l": "redraw", "E": "engine", "q": "quit",
+    "L": "limits", "u": "poll", "v": "verify", "m": "mirror", "A": "accept", "n": "available", ":": "palette",
+    "ctrl+p": "palette", "?": "help", "ctrl+l": "redraw", "E": "engine", "q": "quit",
 }  # fmt: skip
 
 

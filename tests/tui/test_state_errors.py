@@ -44,7 +44,7 @@ def read_what_is_no_database(folder: Path) -> None:
         (fill_the_disk, ExitCode.DISK, "free some space"),
         (write_to_what_is_read_only, ExitCode.USAGE, "let this user write"),
         (open_what_is_not_there, ExitCode.USAGE, "let this user write"),
-        (read_what_is_no_database, ExitCode.USAGE, "move it away"),
+        (read_what_is_no_database, ExitCode.USAGE, "`mirrortui rebuild` moves it aside"),
     ],
 )
 def test_what_an_operator_can_mend_is_told_as_such(

@@ -16,6 +16,12 @@ from tests.servers.datastore import DataStore
 HERE = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-c", "from tui.cli import main; main()"]
 SECONDS = 100
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Runs a program from a small process: what is measured begins with the memory of whoever starts it."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,16 @@ class Site:
         out, err = process.communicate(timeout=SECONDS)
         assert "Traceback" not in err, err
         return Ended(process.returncode, out, err)
+
+    def measured(self, *arguments: str) -> tuple[int, int]:
+        """Run the program; return its exit code and its peak of memory in bytes."""
+        command = [sys.executable, "-c", MEASURE, *COMMAND, *arguments]
+        ended = subprocess.run(
+            command, check=True, cwd=self.folder, env=self.environment, capture_output=True, text=True
+        )
+        assert "Traceback" not in ended.stderr, ended.stderr
+        code, peak_kib = map(int, ended.stdout.split())
+        return code, peak_kib * 1024
 
     def once(self, *arguments: str) -> Any:
         """Run ``--once --json`` and return its object; the exit code in it is the process's."""

@@ -36,6 +36,38 @@ def test_held_filesets_wait_and_released_ones_go_on(site: Site, datastore: DataS
     assert site.published() == expected
 
 
+def test_what_was_held_or_cancelled_stays_so_when_it_is_registered_again(site: Site, datastore: DataStore) -> None:
+    expected = site_with_unfetched(site, datastore)
+    site.run("retry", "--all")
+    site.run("hold", "o470.chip.1")
+    site.run("cancel", "o470.chip.2")
+    assert site.once()["exit_code"] == 0
+    for name in ("o470.chip.1", "o470.chip.2"):
+        datastore.register_again("prod0", name, {"new.fits": b"new"}, registered="2026-11-02T00:00:00Z")
+    site.configure(datastore.url, mirror='reconcile_interval = "1s"')
+    found = site.once()
+    assert (counts(found, "prod0")["held"], found["exit_code"]) == (1, 0)
+    assert site.published() == {path: body for path, body in expected.items() if "chip.0/" in path}
+    site.run("release", "o470.chip.1")
+    assert site.once()["exit_code"] == 0
+    assert site.published()["prod0/o470.chip.1/new.fits"] == b"new"
+
+
+def test_a_slip_of_the_hand_is_noticed_though_no_engine_runs(site: Site, datastore: DataStore) -> None:
+    site_with_unfetched(site, datastore)
+    for command, words in (
+        (["hold", "o470.chip.9"], "hold: no fileset 'o470.chip.9' is known"),
+        (["release", "o470.chip.1"], "release: fileset 'o470.chip.1' is"),
+        (["pause", "--product", "prod9"], "pause: no product 'prod9'"),
+        (["mirror", "prod9"], "mirror: no product 'prod9'"),
+        (["retry", "--product", "prod9"], "retry: no product 'prod9'"),
+    ):
+        ended = site.run(*command)
+        assert ended.code == 2, ended
+        assert words in ended.err
+    assert site.run("hold", "o470.chip.1").code == 0
+
+
 def test_cancelled_filesets_are_not_wanted_until_requeued(site: Site, datastore: DataStore) -> None:
     expected = site_with_unfetched(site, datastore)
     site.run("retry", "--all")
@@ -71,10 +103,8 @@ def test_retry_wants_to_know_what(site: Site, datastore: DataStore) -> None:
     fill(datastore, products=1)
     site.once()
     assert site.run("retry").code == 2
-    assert site.run("retry", "no-such-fileset").code == 0
-    found = site.once()
-    assert found["exit_code"] == 0
-    assert "no-such-fileset" in site.log()
+    assert site.run("retry", "no-such-fileset").code == 2
+    assert site.once()["exit_code"] == 0
 
 
 def test_resuming_mirrors_names_the_products_that_stay_paused(site: Site, datastore: DataStore) -> None:

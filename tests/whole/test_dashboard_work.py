@@ -193,6 +193,23 @@ def test_evidence_in_quarantine_is_accepted(site: Site, datastore: DataStore) ->
     assert site.published() == {"prod0/odd/a.fits": b"what came"}
 
 
+def test_damage_is_found_by_one_key_and_mended_by_another(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    with dashboard(site) as terminal:
+        wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
+        (site.data / WRONG[0]).write_bytes(b"rot")
+        put_cursor(terminal, PRODUCTS, "prod0")
+        terminal.send("v")
+        wait_for_row(terminal, FAILED, "damaged", "o470.chip.1")
+        wait_for_row(terminal, LOG, "verified 3 filesets")
+        put_cursor(terminal, FAILED, "damaged")
+        terminal.send("r")
+        wait_for_row(terminal, FAILED, "nothing has failed")
+        wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
+        leave(terminal)
+    assert site.published() == expected
+
+
 def test_hundreds_that_fail_are_told_once_and_retried_by_one_key(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=2, filesets=100, files=1, size=100)
     datastore.fault("*.fits", Fault.status(404), times=None)

@@ -217,6 +217,23 @@ def test_a_fileset_that_is_registered_again_replaces_the_older_one(site: Site, d
     assert [request.path for request in datastore.requested("*.dat")] == ["p/f/new.dat"]
 
 
+def test_what_a_replaced_fileset_listed_goes_and_what_nobody_listed_is_kept(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"v0.dat": b"0"}, registered="2026-11-01T00:00:00Z")
+    site.once()
+    kept = site.data / ".mirrortui/replaced"
+    for number in (1, 2):
+        datastore.register_again("p", "f", {f"v{number}.dat": b"!"}, registered=f"2026-11-0{number + 1}T00:00:00Z")
+        assert site.once()["exit_code"] == 0
+        assert site.published() == {f"p/f/v{number}.dat": b"!"}
+        assert not kept.exists()
+    (site.data / "p/f/notes").write_text("mine")
+    datastore.register_again("p", "f", {"v3.dat": b"!"}, registered="2026-11-04T00:00:00Z")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == {"p/f/v3.dat": b"!"}
+    assert [path.name for path in kept.glob("*/*")] == ["notes"]
+
+
 def test_reconciliation_finds_what_was_hidden_when_its_number_passed_by(tmp_path: Path, datastore: DataStore) -> None:
     site = Site(tmp_path, datastore.url, mirror='reconcile_interval = "0.1s"')
     datastore.add_product("p")

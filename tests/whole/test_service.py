@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 from core.model import CommandKind
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import serving, states, wait_until, wish
-from tests.whole.site import COMMAND, Site, counts, fill, register
+from tests.whole.site import Site, counts, fill, register
 
 
 def listed(site: Site, product: str) -> list[str]:
@@ -131,23 +129,13 @@ def test_conflicting_rows_by_the_thousand_are_dealt_with(site: Site, datastore: 
     assert not datastore.requested("p/f/f*")
 
 
-MEASURE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
-"""Runs a program from a small process: what is measured begins with the memory of whoever starts it."""
-
-
 def test_two_hundred_thousand_excluded_filesets_fit_in_memory(tmp_path: Path, datastore: DataStore) -> None:
     datastore.add_product("p")
     rows = "".join(f"o{n:06d}.chip.{n}|2026-11-01T00:00:00Z|t|\n" for n in range(200_000))
     datastore.raw_index("p/index.txt", f"# filesetID|time registered|type|\n{rows}".encode())
     site = Site(tmp_path, datastore.url, mirror='filesets = ["none-of-these"]')
-    measured = [sys.executable, "-c", MEASURE, *COMMAND, "--once", "--quiet"]
-    out = subprocess.run(measured, cwd=site.folder, env=site.environment, check=True, capture_output=True, text=True)
-    code, peak_kib = map(int, out.stdout.split())
+    code, peak = site.measured("--once", "--quiet")
     assert code == 0
-    assert peak_kib < 300 * 1024
+    assert peak < 300e6
     assert set(states(site).values()) == {"excluded"}
     assert len(states(site)) == 200_000

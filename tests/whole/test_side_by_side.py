@@ -17,9 +17,7 @@ import pytest
 
 from core.model import CommandKind
 from core.store.commands import Target
-from tests.servers.answers import Answer
 from tests.servers.datastore import DataStore, Fault, ServedFile
-from tests.servers.wire import Wire
 from tests.whole.service import seen, serving, states, wait_until, wish, write_wishes
 from tests.whole.site import Ended, Site, counts, fill
 
@@ -209,22 +207,11 @@ def test_once_for_one_mirror_does_not_wait_for_the_retries_of_another(
     assert due > time.time(), "it ended before that try was due"
 
 
-def late(opened: threading.Event) -> Fault:
-    """Return the fault that no answer begins before `opened` is set."""
-
-    async def deliver(wire: Wire, answer: Answer) -> None:
-        while not opened.is_set():
-            await asyncio.sleep(0.005)
-        await wire.send(answer)
-
-    return Fault("late", deliver=deliver)
-
-
 def test_a_hold_outlives_the_failing_index_that_is_being_read(site: Site, datastore: DataStore) -> None:
     datastore.add_product("p")
     datastore.add_fileset("p", "f", {"a": b"x"})
     opened = threading.Event()
-    datastore.fault("p/f/index.txt", late(opened) & Fault.status(404))
+    datastore.fault("p/f/index.txt", Fault.late(opened) & Fault.status(404))
     site.configure(datastore.url, mirror='poll_interval = "0.2s"')
     with serving(site):
         try:

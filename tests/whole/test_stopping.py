@@ -15,36 +15,40 @@ from pathlib import Path
 import pytest
 
 from tests.servers.datastore import DataStore, Fault
-from tests.whole.service import PATIENCE, wait_until
+from tests.whole.service import PATIENCE, states, wait_until
 from tests.whole.site import Site, fill, register
 
 
 def assert_whole(site: Site, expected: dict[str, bytes]) -> None:
     """Every fileset at its final place is complete and right, at any moment."""
-    filesets = {path.rsplit("/", 1)[0] for path in site.published()}
-    for fileset in filesets:
-        wanted = {path: body for path, body in expected.items() if path.startswith(f"{fileset}/")}
-        assert {path: body for path, body in site.published().items() if path.startswith(f"{fileset}/")} == wanted
-        assert (site.data / fileset / "index.txt").exists()
+    there = site.published()
+    filesets = {path.rpartition("/")[0] for path in there}
+    assert there == {path: body for path, body in expected.items() if path.rpartition("/")[0] in filesets}
+    assert all((site.data / fileset / "index.txt").exists() for fileset in filesets)
 
 
 def test_killed_at_random_nothing_half_is_ever_visible_and_the_next_run_completes(
     tmp_path: Path, datastore: DataStore
 ) -> None:
-    expected = fill(datastore, products=2, filesets=25, files=8, size=20_000)
-    site = Site(tmp_path, datastore.url)
+    expected = fill(datastore, products=2, filesets=40, files=8, size=20_000)
+    site = Site(tmp_path, datastore.url, engine="transfers = 4")
     chance = random.Random(4711)
-    killed = 0
-    for _ in range(10):
+    grown = []
+    for _ in range(6):
+        datastore.forget()
+        enough = chance.randrange(20, 120)
+        datastore.fault("*.fits", Fault("none"), times=enough)
+        datastore.fault("*.fits", Fault.gate(threading.Event()), times=None)
         process = site.start("--once", "--quiet")
-        try:
-            process.wait(0.35 + chance.random() * 0.8)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            killed += 1
+        datastore.wait_for("*.fits", enough, PATIENCE)
+        process.kill()
         process.communicate()
+        datastore.heal()
+        assert process.returncode == -signal.SIGKILL
         assert_whole(site, expected)
-    assert killed >= 3
+        grown.append(len(site.published()))
+    assert grown == sorted(grown), "what was published stays"
+    assert len(set(grown) - {0, len(expected)}) >= 2, "each run adds to it, and none completes it"
     found = site.once()
     assert found["exit_code"] == 0, found["failures"]
     assert site.published() == expected
@@ -202,3 +206,29 @@ def test_a_service_polls_by_interval_obeys_commands_and_is_seen(tmp_path: Path, 
         os.kill(process.pid, signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_a_drain_gives_back_what_was_admitted_and_not_begun(tmp_path: Path, datastore: DataStore) -> None:
+    site = Site(tmp_path, datastore.url, engine="transfers = 2")
+    expected = fill(datastore, products=1, filesets=40, files=2)
+    held = threading.Event()
+    datastore.fault("*.fits", Fault.gate(held, after=10), times=None)
+    process = site.start("--once", "--json")
+    datastore.wait_for("*.fits", 2, PATIENCE)
+    wait_until(lambda: len(in_state(site, "transferring")) > 20, "many filesets to be admitted")
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: len(in_state(site, "transferring")) <= 2, "the others to be given back")
+    held.set()
+    out, _ = process.communicate(timeout=60)
+    found = json.loads(out)
+    assert (process.returncode, found["exit_code"]) == (7, 7)
+    begun = {request.path.rsplit("/", 1)[0] for request in datastore.requested("*.fits")}
+    assert 1 <= len(begun) <= 2
+    assert site.published() == {path: body for path, body in expected.items() if path.rsplit("/", 1)[0] in begun}
+    assert len(in_state(site, "queued")) == 40 - len(begun)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def in_state(site: Site, state: str) -> list[str]:
+    return [name for name, other in states(site).items() if other == state]

@@ -149,10 +149,24 @@ def test_a_fileset_that_is_held_while_damaged_comes_back_whole(
 def test_a_disk_that_is_not_mounted_damages_nothing(site: Site, mirrored: dict[str, bytes]) -> None:
     shutil.move(site.data, site.folder / "elsewhere")
     site.data.mkdir()
-    ended = site.run("verify")
-    assert ended.code == 5
-    assert "is the disk mounted?" in ended.out + ended.err
+    for command in (["verify"], ["--once"]):
+        ended = site.run(*command)
+        assert ended.code == 5
+        assert "mount the right disk" in ended.out + ended.err
     assert set(states(site).values()) == {"published"}
+    assert site.published() == {}
+    shutil.rmtree(site.data)
+    shutil.move(site.folder / "elsewhere", site.data)
+    assert site.once()["exit_code"] == 0
+    assert verify(site)["exit_code"] == 0
+
+
+def test_a_new_place_is_filled_when_that_is_meant(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
+    shutil.rmtree(site.data)
+    outcome = verify(site, "--repair", "--mirror", "ps1")
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (0, 10, 10)
+    assert site.published() == mirrored
+    assert site.once()["exit_code"] == 0
 
 
 def test_a_link_in_place_of_a_file_is_damage(site: Site, mirrored: dict[str, bytes]) -> None:

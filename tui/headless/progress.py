@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from core.engine.scheduler import Totals
-from core.units import format_bytes, format_duration, format_rate
+from core.units import counted, format_bytes, format_duration, format_rate
 
 SECONDS = 0.5
 WINDOW = 20
@@ -74,8 +74,8 @@ class ProgressLine(LiveLine):
         rate = (bytes_ - before) / (now - since) if now > since else 0.0
         eta = format_duration(done.bytes_left / rate) if rate > 0 and done.bytes_left else "-"
         return (
-            f"{done.files:,} files, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
-            f"{done.files_left:,} files, {format_bytes(done.bytes_left)} to go, eta {eta}"
+            f"{counted(done.files, 'file')}, {format_bytes(done.bytes)} done at {format_rate(rate)}; "
+            f"{counted(done.files_left, 'file')}, {format_bytes(done.bytes_left)} to go, eta {eta}"
         )
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import DiskError, MirrorError, StateError, causes
+from core.store.identity import REMEDY
 from core.text import display
 
 PRIMARY = 0xFF
@@ -19,8 +20,8 @@ DISK_ADVICE = {
 STATE_ADVICE = {
     sqlite3.SQLITE_READONLY: "let this user write to the file and to its folder",
     sqlite3.SQLITE_CANTOPEN: "let this user write to the file and to its folder",
-    sqlite3.SQLITE_CORRUPT: "move it away, or restore it from a copy",
-    sqlite3.SQLITE_NOTADB: "move it away, or restore it from a copy",
+    sqlite3.SQLITE_CORRUPT: REMEDY,
+    sqlite3.SQLITE_NOTADB: REMEDY,
 }
 
 
@@ -28,7 +29,7 @@ STATE_ADVICE = {
 def state_errors_told(state: Path) -> Iterator[None]:
     """Raise DiskError or StateError, which name the file and what to do, in place of what SQLite says of `state`.
 
-    An error that is for an operator already stays as it is, unless the disk is behind it.
+    An error that is for an operator already stays as it is, unless the disk is behind it, and it does not say so.
     """
     try:
         yield
@@ -45,7 +46,7 @@ def _known(error: Exception, state: Path) -> MirrorError | None:
             continue
         code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY
         words = f"{display(state)}: the state file cannot be used: {display(cause)};"
-        if code in DISK_ADVICE:
+        if code in DISK_ADVICE and not isinstance(error, DiskError):
             return DiskError(f"{words} {DISK_ADVICE[code]}. What was acknowledged is kept", whole=True)
         if code in STATE_ADVICE and not isinstance(error, MirrorError):
             return StateError(f"{words} {STATE_ADVICE[code]}")

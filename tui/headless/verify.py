@@ -76,7 +76,7 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
         follower = Follower(db, number)
         drawing = asyncio.create_task(LiveLine(follower.line).run()) if show and terminal_can_draw() else None
         try:
-            stopped_by = None if held(state) else await _work(config, target, follower)
+            stopped_by = None if held(state) else await _work(config, target, wish, follower)
             if stopped_by is None:
                 stopped_by = await _wait(state, follower)
         finally:
@@ -87,9 +87,9 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
         return await follower.outcome(stopped_by)
 
 
-async def _work(config: Config, target: Target, follower: Follower) -> ExitCode | None:
+async def _work(config: Config, target: Target, wish: Wish, follower: Follower) -> ExitCode | None:
     """Run an engine for what is in the command table; return which signal stopped it."""
-    engine = Engine(config, once=True, choice=Choice(target.mirror), repairs_only=True)
+    engine = Engine(config, once=True, choice=Choice(target.mirror), repairs_only=True, any_place=wish.repair)
     following = asyncio.create_task(follower.run())
     try:
         return (await work.run_engine(engine, show=False)).stopped_by

@@ -13,9 +13,10 @@ from core.config import Config
 from core.engine.lease import held
 from core.errors import ConfigError, ExitCode
 from core.model import CommandKind
-from core.store import commands, queries
+from core.store import commands, operate, queries
 from core.store.commands import Command, Target
 from core.store.database import Database
+from core.store.operate import NothingMatches
 from core.text import display
 from tui.headless import settings
 from tui.headless.output import reader_may_leave
@@ -56,6 +57,11 @@ async def _send(config: Config, kind: CommandKind, target: Target) -> tuple[Comm
     if kind is CommandKind.STOP and not held(state):
         raise ConfigError("no engine is running, so there is nothing to stop")
     async with await Database.open_reader(state) as db:
+        if not held(state):  # an engine would refuse it itself
+            try:
+                await operate.demand_match(db, kind, target)
+            except NothingMatches as error:
+                raise ConfigError(f"{kind}: {display(str(error))}") from error
         number = await commands.append(db, kind, target, time.time())
         answer = await _await_answer(db, number, state)
         resumes_mirrors = kind is CommandKind.RESUME and target.product is None

@@ -28,7 +28,7 @@ from core.errors import ExitCode
 from core.logs import hide_secret, setup_logging
 from core.report import Report
 from core.store.database import Database
-from core.store.queries import ProductStatus
+from core.store.queries import MirrorStatus, ProductStatus
 from core.text import display
 from core.units import counted, format_bytes, format_duration, format_time
 from tui.headless import settings, watch
@@ -220,9 +220,7 @@ def _print_summary(result: Result, found: Report) -> None:
         f"in {format_duration(result.elapsed)}"
     )
     for mirror in found.mirrors:
-        problem = report.mirror_error(mirror)
-        if problem:
-            click.echo(f"{mirror.name}: {display(problem)}")
+        _print_problems(mirror)
         for product in mirror.products:
             if product.selected and product.backlog_filesets:
                 click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} not published yet")
@@ -230,11 +228,15 @@ def _print_summary(result: Result, found: Report) -> None:
         click.echo(line)
 
 
+def _print_problems(mirror: MirrorStatus) -> None:
+    for product, words in report.problems(mirror):
+        place = f"{mirror.name}/{product}" if product else mirror.name
+        click.echo(f"{place}: {display(words)}")
+
+
 def _print_plan(found: Report) -> None:
     for mirror in found.mirrors:
-        problem = report.mirror_error(mirror)
-        if problem:
-            click.echo(f"{mirror.name}: {display(problem)}")
+        _print_problems(mirror)
         for product in mirror.products:
             if product.selected:
                 click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} to fetch")

@@ -66,7 +66,7 @@ def product_overview(
         [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), found.style)],
         *([[(display(line.description, 200), "dim")]] if line.description else []),
     ]
-    if why := reason(snapshot, line):
+    if line.selected and (why := reason(snapshot, line)):
         lines.append(fact("why", display(why), found.style))
     lines += _figures(snapshot, line, limit, details)
     if snapshot.details_history and line.selected:
@@ -121,6 +121,8 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
         fact("mirrored", f"{counted(line.published_filesets, 'fileset')}, {fmt.size(line.published_bytes)}"),
         fact("polled", fmt.ago(line.polled_at, snapshot.at)),
     ]
+    if details.proven_since is not None:
+        lines.append(fact("proven", f"each file read since {fmt.moment(details.proven_since, snapshot.at)}"))
     if aside:
         lines.append(fact("aside", aside, "warn"))
     if line.next_try is not None:
@@ -186,8 +188,10 @@ def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
         fact("files", f"{fmt.amount(line.files)}, {fmt.size(line.bytes)}"),
         fact("registered", fmt.moment(line.registered, snapshot.at)),
         fact("published", fmt.moment(details.published_at, snapshot.at)),
-        fact("priority", f"{line.priority:+d}", "" if line.priority == 0 else "accent"),
+        fact("priority", f"{line.priority:+d}" if line.priority else "0", "accent" if line.priority else ""),
     ]
+    if details.verified_at is not None:
+        lines.append(fact("verified", fmt.moment(details.verified_at, snapshot.at)))
     if line.bytes and not details.published_at:
         lines.append(
             [(f"{'done':<{LABEL}}", "dim"), (f"{fmt.bar(queue.share(line), 20)} {int(queue.share(line) * 100)}%", "")]

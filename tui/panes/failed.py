@@ -10,7 +10,7 @@ from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
     Column("kind", "kind", 10),
-    Column("what", "what", 28, tail=14),
+    Column("what", "what", 28, tail=13),
     Column("detail", "why", 16, grow=True, rank=0),
     Column("tries", "tries", 5, "right", rank=2),
     Column("next", "next try", 10, "right", rank=1),

@@ -14,11 +14,11 @@ from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("product", "product", 16, grow=True),
+    Column("product", "product", 16, grow=True, tail=7),
     Column("state", "state", 11),
     Column("lag", "lag", 7, "right"),
-    Column("limit", "sla", 6, "right", rank=5),
-    Column("filesets", "filesets", 8, "right", rank=4),
+    Column("limit", "sla", 6, "right", rank=4),
+    Column("filesets", "filesets", 8, "right", rank=5),
     Column("left", "to go", 8, "right", rank=3),
     Column("rate", "rate", 10, "right", rank=2),
     Column("eta", "eta", 6, "right", rank=1),

@@ -12,7 +12,7 @@ from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
     Column("name", "fileset", 16, grow=True, tail=9),
-    Column("product", "product", 16, rank=6),
+    Column("product", "product", 16, rank=6, tail=7),
     Column("state", "state", 11),
     Column("priority", "prio", 4, "right", rank=7),
     Column("progress", "progress", 14, rank=1),

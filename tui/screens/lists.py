@@ -19,12 +19,14 @@ from tui.snapshot import Snapshot
 from tui.widgets.table import LiveTable, Row, RowSource
 
 EMPTY = {
-    "products": "no product is known yet",
-    "queue": "nothing waits",
-    "failed": "nothing has failed",
-    "log": "nothing has happened yet",
+    "products": "no product is known yet\n{poll} asks the source, {go_log} tells the answer, {engine} starts an engine",
+    "queue": "nothing waits\n{poll} in the products asks the source for what is new, {mirror} mirrors a product",
+    "failed": "nothing has failed\nwhat does is listed here by its cause; {retry} tries it again",
+    "log": "nothing has happened yet\nwhat the engine does, and what operators want of it, is listed here",
 }
+"""What is said in a list without rows, and what to do; each name in braces stands for the key of that command."""
 NOTHING_MATCHES = "nothing matches; Esc shows all again"
+ALL_HIDDEN = "no product is mirrored\n{available} shows those that are available, {mirror} mirrors one"
 PROBLEMS = frozenset({"products", "queue", "log"})
 
 
@@ -38,10 +40,11 @@ class Lists:
         self.config = config
         self.preferences = preferences
         self.keymap = keymap
-        self.products = LiveTable(products.COLUMNS, id="products", empty=EMPTY["products"])
-        self.queue = LiveTable(queue.COLUMNS, id="queue", empty=EMPTY["queue"])
-        self.failed = LiveTable(failed.COLUMNS, id="failed", empty=EMPTY["failed"])
-        self.log = LiveTable(log.COLUMNS, id="log", empty=EMPTY["log"])
+        self._empty = {pane: words.format_map(_labels(keymap)) for pane, words in EMPTY.items()}
+        self.products = LiveTable(products.COLUMNS, id="products", empty=self._empty["products"])
+        self.queue = LiveTable(queue.COLUMNS, id="queue", empty=self._empty["queue"])
+        self.failed = LiveTable(failed.COLUMNS, id="failed", empty=self._empty["failed"])
+        self.log = LiveTable(log.COLUMNS, id="log", empty=self._empty["log"])
         self.by_pane: dict[str, LiveTable] = {
             "products": self.products,
             "queue": self.queue,
@@ -147,7 +150,9 @@ class Lists:
     def _fill(self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource) -> None:
         """Show rows; as long as nobody has touched the keyboard the first row, the worst, has the cursor."""
         narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
-        empty = NOTHING_MATCHES if narrowed else EMPTY[pane]
+        empty = NOTHING_MATCHES if narrowed else self._empty[pane]
+        if pane == "products" and self._products and not narrowed:
+            empty = ALL_HIDDEN.format_map(_labels(self.keymap))
         if table.empty != empty:
             table.empty = empty
         table.show(keys, row)
@@ -187,6 +192,10 @@ class Lists:
         if self._titles.get(pane) != words:
             self._titles[pane] = words
             table.retitle(Content(words))
+
+
+def _labels(keymap: Keymap) -> dict[str, str]:
+    return {id: label(keys[0]) for id, keys in keymap.items()}
 
 
 def _after(names: Sequence[str], name: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 
 from core.store.screens import FilesetDetails, ProductDetails, ProductLine
+from core.text import display
 from tui.panes import details as pane
 from tui.snapshot import Snapshot
 from tui.widgets.prose import Piece, Prose
@@ -29,11 +31,12 @@ class DetailsPane(Vertical):
     def __init__(self, limit: LagLimit, permanent: Callable[[ProductLine], str]) -> None:
         super().__init__(id="details")
         self.border_title = "4 Details"
+        self._named = ""
         self.tab = TABS[0]
         self._limit = limit
         self._permanent = permanent
         self.text = Prose(hang=pane.LABEL, id="text")
-        self.files = LiveTable(pane.FILE_COLUMNS, id="files", empty="no files are known yet")
+        self.files = LiveTable(pane.FILE_COLUMNS, id="files", empty="no files are known until the index is read")
 
     def compose(self) -> ComposeResult:
         """The tabs, and under them what the chosen one shows."""
@@ -55,9 +58,18 @@ class DetailsPane(Vertical):
     def show(self, snapshot: Snapshot, instead: Sequence[Sequence[Piece]] | None) -> None:
         """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`."""
         self.set_class(self.tab == "files" and isinstance(snapshot.details, FilesetDetails), "-files")
+        self._entitle(snapshot)
         self.text.show(self._heading(), self._lines(snapshot) if instead is None else instead)
         rows = {line.id: line for line in snapshot.files}
         self.files.show(tuple(rows), lambda key: pane.file_row(rows[key]) if key in rows else None)
+
+    def _entitle(self, snapshot: Snapshot) -> None:
+        """Name the fileset on the tabs that don't tell it."""
+        fileset = snapshot.details if self.tab != TABS[0] else None
+        name = f"  {display(fileset.line.name, 60)}" if isinstance(fileset, FilesetDetails) else ""
+        if name != self._named:
+            self._named = name
+            self.border_title = Content(f"4 Details{name}")
 
     def _heading(self) -> list[Piece]:
         return [(f"[{tab[0]}]{tab[1:]} ", "bold" if tab == self.tab else "dim") for tab in TABS]

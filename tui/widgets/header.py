@@ -145,7 +145,8 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
         (f"limit {overview.limit_transfers} transfers", STYLES["warn"]) if overview.limit_transfers else None,
     ]
     found = [(words, STYLES[style]) for number, words, style in counted if number]
-    return (found or [("all well", STYLES["good"])]) + [limit for limit in limits if limit]
+    well = ("all well", STYLES["good"]) if overview.products else ("no product is known yet", STYLES["dim"])
+    return (found or [well]) + [limit for limit in limits if limit]
 
 
 def disk_words(snapshot: Snapshot) -> tuple[Piece, Piece]:

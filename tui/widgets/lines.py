@@ -112,7 +112,7 @@ class LineView(ScrollView, inherit_bindings=False):
 
     def _redraw(self) -> list[Line]:
         self._drawn_for = self.scrollable_content_region.size
-        lines = self.draw() if self.line_width and self.page else []
+        lines = self.draw() if self.scrollable_content_region.area else []
         self._drawn = lines + [Line()] * (HEADER + self.page - len(lines))
         return self._drawn
 

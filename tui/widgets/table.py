@@ -198,6 +198,10 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         """The keys that are marked."""
         return self._marks
 
+    def marked_in_order(self) -> list[Key]:
+        """Return the keys that are marked, from top to bottom."""
+        return sorted(self._marks, key=self._order.places.__getitem__)
+
     def toggle_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away."""
         if self.keys:

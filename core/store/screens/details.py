@@ -69,6 +69,7 @@ class FilesetDetails:
     source_url: str
     destination_path: str
     published_at: float | None
+    verified_at: float | None
     discovered_at: float
 
 
@@ -82,6 +83,8 @@ class ProductDetails:
     newest: tuple[QueueLine, ...]
     last_published: str | None
     last_published_at: float | None
+    proven_since: float | None
+    """Each published file was read, as it came or again, at this time or later; None if nothing is published."""
     rejections: tuple[FailureLine, ...]
 
 
@@ -89,7 +92,7 @@ async def fileset_details(db: Database, fileset: int) -> FilesetDetails | None:
     """Return all of one fileset, or None if there is no such fileset."""
     line = (await queue_lines(db, [fileset])).get(fileset)
     row = await db.one(
-        """SELECT s.revision, s.columns, s.type, s.published_at, s.discovered_at, m.url, m.destination
+        """SELECT s.revision, s.columns, s.type, s.published_at, s.verified_at, s.discovered_at, m.url, m.destination
            FROM filesets s JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
            WHERE s.id = ?""",
         (fileset,),
@@ -109,6 +112,7 @@ async def fileset_details(db: Database, fileset: int) -> FilesetDetails | None:
         source_url="/".join((_root(row["url"]), quote_segment(line.product), quote_segment(line.name))),
         destination_path=f"{row['destination']}/{line.product}/{line.name}",
         published_at=row["published_at"],
+        verified_at=row["verified_at"],
         discovered_at=row["discovered_at"],
     )
 
@@ -167,6 +171,11 @@ async def product_details(
         newest=tuple((await queue_lines(db, [row["id"] for row in newest])).values()),
         last_published=last["name"] if last else None,
         last_published_at=last["published_at"] if last else None,
+        proven_since=await db.value(
+            """SELECT ifnull(verified_at, published_at) FROM filesets WHERE product_id = ? AND state = 'published'
+               ORDER BY ifnull(verified_at, published_at) LIMIT 1""",
+            (product,),
+        ),
         rejections=tuple(await failed.rejections_of(db, product, REJECTIONS)),
     )
 

@@ -18,6 +18,11 @@ _OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
 _COUNTED = ("published", "queued", "failed", "quarantined", "excluded", "held", "cancelled", "withdrawn")
 
 
+def _all(size: str) -> str:
+    """Return the SQL of a sum of sizes which, other than sum(), takes whatever sources claim, even beyond 64 bits."""
+    return f"CAST(total({size}) AS INTEGER)"
+
+
 class ProductLine(NamedTuple):
     """Where a product stands. Times are in seconds since the epoch, sizes in bytes.
 
@@ -145,7 +150,7 @@ async def left(db: Database) -> tuple[int, int]:
     """Return how many files, and bytes, of open filesets of mirrored products are not staged yet."""
     row = await db.one(
         f"""SELECT ifnull(sum(iif(scope = 'fileset', c.files, -c.n)), 0) AS files,
-                   ifnull(sum(iif(scope = 'fileset', c.bytes, -c.bytes)), 0) AS bytes
+                   {_all("iif(scope = 'fileset', c.bytes, -c.bytes)")} AS bytes
             FROM counters c JOIN products p ON p.id = c.product_id AND p.selected
             WHERE scope = 'fileset' AND c.{_OPEN} OR scope = 'file' AND c.state = 'staged'"""
     )
@@ -224,8 +229,8 @@ _PRODUCTS = f"""
                sum(n) FILTER (WHERE state = 'withdrawn') AS withdrawn,
                sum(n) FILTER (WHERE {_OPEN}) AS open,
                sum(files) FILTER (WHERE {_OPEN}) AS open_files,
-               sum(bytes) FILTER (WHERE {_OPEN}) AS open_bytes,
-               sum(bytes) FILTER (WHERE state = 'published') AS published_bytes,
+               {_all(f"iif({_OPEN}, bytes, 0)")} AS open_bytes,
+               {_all("iif(state = 'published', bytes, 0)")} AS published_bytes,
                sum(n) FILTER (WHERE state = 'discovered') AS unread,
                sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS discovered,
                sum(n) FILTER (WHERE trouble = '' AND state IN ('staged', 'publishing')) AS completing
@@ -236,7 +241,8 @@ _PRODUCTS = f"""
              CROSS JOIN filesets s ON s.id = f.id >> 24
         GROUP BY s.product_id)
     SELECT p.mirror_id, p.id, m.name AS mirror, p.name, p.type, p.description, p.selected, p.hidden, p.wish,
-           p.paused, p.alarm, p.error, p.error_kind, p.polled_at, p.tried_at,
+           p.paused, p.alarm, ifnull(p.error, p.index_error),
+           iif(p.error IS NULL AND p.index_error IS NOT NULL, 'disk', p.error_kind), p.polled_at, p.tried_at,
            published, queued, failed, quarantined, excluded, held, cancelled, withdrawn,
            open, open_files, open_bytes, unread, published_bytes, t.files, t.bytes, discovered, completing,
            active, received, rate
@@ -319,7 +325,9 @@ def _lag(product: _Product, mirror: MirrorLine, known: _Known) -> float | None:
     if mirror.stopped is not None or product.error is not None or product.polled_at is None:
         return None
     oldest = known.oldest.get(product.id)
-    return 0.0 if oldest is None else max(0.0, known.now - oldest)
+    if oldest is None:
+        return 0.0 if product.paused is None and mirror.paused is None else None
+    return max(0.0, known.now - oldest)
 
 
 def _number(stored: str | None) -> int | None:

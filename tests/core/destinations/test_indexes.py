@@ -56,7 +56,7 @@ PRODUCT_ROWS = st.lists(
 )
 FILESET_ROWS = st.lists(st.builds(ListedFileset, NAME, TIME, TEXT, COLUMNS), max_size=8)
 FILE_ROWS = st.lists(
-    st.builds(ListedFile, NAME, st.integers(0, 2**63 - 1), DIGEST, TEXT, COLUMNS),
+    st.builds(ListedFile, NAME, st.integers(0, 2**50), DIGEST, TEXT, COLUMNS),
     max_size=8,
     unique_by=lambda row: row.name,
 )

@@ -12,7 +12,7 @@ import pytest
 from core.destinations import linux
 from core.destinations.base import Place
 from core.destinations.posix import SYNC_EACH, PosixDestination
-from core.errors import LeaseHeld
+from core.errors import DiskError, LeaseHeld
 from core.model import Durability
 from tests.core.destinations.conftest import OWNER, PLACE, content, expected, fill, publish, stage, staging
 
@@ -75,7 +75,7 @@ def test_a_fileset_appears_whole_and_only_when_published(root: Path, durability:
         {},
         False,
     )
-    sealed = one.seal(PLACE, b"index\n", 3, in_place=False)
+    sealed = one.seal(PLACE, b"index\n", count, in_place=False)
     one.flush([sealed])
     assert not (root / PLACE.product).exists()
     assert not one.is_published(PLACE, sealed.inode)
@@ -305,3 +305,18 @@ def test_opening_twice_is_harmless(destination: PosixDestination, root: Path) ->
     assert content(staging(root)) == FILES
     with pytest.raises(LeaseHeld):
         other(root, OWNER).open()
+
+
+def test_a_fileset_with_a_file_too_few_does_not_appear(destination: PosixDestination, root: Path) -> None:
+    stage(destination, FILES)
+    (staging(root) / "x.fits").unlink()
+    with pytest.raises(DiskError, match="2 of 3 files are in staging"):
+        destination.seal(PLACE, b"index\n", 3, in_place=False)
+
+
+def test_a_place_is_known_by_its_marker(destination: PosixDestination, root: Path) -> None:
+    assert destination.marker() is None
+    destination.mark("0123abcd")
+    assert destination.marker() == "0123abcd"
+    (root / ".mirrortui" / "marker").write_bytes(b"\xff" * 1000)
+    assert len(destination.marker() or "") <= 64

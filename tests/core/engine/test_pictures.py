@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from core.config import Config
+from core.engine import gauges
+from core.engine.engine import Engine
+from core.engine.scheduler import Totals
 from core.model import CommandKind
-from core.store import screens
+from core.store import events, screens
 from core.store.database import Database
 from core.store.screens import QueueLine
-from tests.core.engine.operator import Operator, operating
+from tests.core.engine.operator import PATIENCE, Operator, operating
 from tests.servers.datastore import DataStore, Fault
 
 MB = 1_000_000
@@ -93,3 +97,37 @@ async def test_indexes_that_fail_one_after_the_other_are_the_reason_too(datastor
             return (await why(operator)).endswith("one index after the other failed")
 
         await operator.until(told)
+
+
+async def test_a_service_does_not_keep_events_for_ever(
+    datastore: DataStore, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "KEPT", 3)
+    monkeypatch.setattr(gauges, "SAMPLE_SECONDS", 0.05)
+    datastore.add_product("p")
+    async with operating(config) as operator:
+        for _ in range(6):
+            await operator.done(CommandKind.POLL)
+
+        async def pruned() -> bool:
+            numbers = [row[0] for row in await operator.seen("SELECT id FROM events")]
+            return max(numbers) >= 6 and len(numbers) == 3
+
+        await operator.until(pruned)
+
+
+async def test_what_is_under_way_counts_as_moved_before_its_file_is_whole(datastore: DataStore, config: Config) -> None:
+    never = threading.Event()
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"a" * 5 * MB, "b.dat": b"b" * 4 * MB})
+    datastore.fault("p/f/b.dat", Fault.gate(never, after=2 * MB))
+    engine = Engine(config, once=True)
+    task = asyncio.create_task(engine.run())
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while engine.totals() != Totals(1, 7 * MB, 1, 2 * MB):
+                await asyncio.sleep(0.02)
+    finally:
+        never.set()
+        await task
+    assert engine.totals() == Totals(2, 9 * MB, 0, 0)

@@ -128,11 +128,45 @@ async def test_a_changed_index_of_a_published_fileset_begins_a_revision(db: Data
 
 async def test_admission_takes_only_what_is_queued(db: Database, product: int) -> None:
     rows = [await read_index(db, name, some_files()) for name in "ab"]
-    assert [row.name for row in await filesets.next_queued(db, product, 10)] == ["a", "b"]
+    assert [row.name for row in await filesets.next_queued(db, product, 10, NOW)] == ["a", "b"]
     await operate.hold(db, [rows[0].id])
     await filesets.admit(db, [row.id for row in rows], lease=3)
     assert await states(db, product) == {"a": "held", "b": "transferring", "c": "discovered"}
     assert await filesets.begun(db, NOW) == [rows[1].id]
+
+
+async def test_what_no_disk_holds_is_put_off_told_once_and_admitted_when_there_is_room(
+    db: Database, product: int
+) -> None:
+    for name, size in (("a", 10), ("b", 90), ("c", 80)):
+        await read_index(db, name, some_files(1, size))
+
+    async def next_up(now: float) -> list[str]:
+        return [row.name for row in await filesets.next_queued(db, product, 10, now)]
+
+    assert await filesets.put_off(db, product, 50, "no room", NOW + 60) == ["b", "c"]
+    assert await filesets.put_off(db, product, 50, "no room", NOW + 60) == []
+    assert await next_up(NOW) == ["a"]
+    assert {(one.fileset, one.kind, one.next_try) for one in await queries.failures(db)} == {
+        ("b", "disk", NOW + 60),
+        ("c", "disk", NOW + 60),
+    }
+    assert await filesets.products_due(db, [product], NOW + 59) == []
+    assert await filesets.products_due(db, [product], NOW + 60) == [product]
+    await filesets.look_again(db, await db.value("SELECT mirror_id FROM products"), NOW)
+    assert await next_up(NOW) == ["a", "b", "c"]
+    await filesets.admit(db, [(await fileset(db, "b")).id], lease=3)
+    after = await fileset(db, "b")
+    assert (after.state, after.trouble, after.failure_kind) == ("transferring", "", None)
+    assert [one.fileset for one in await queries.failures(db)] == ["c"]
+
+
+async def test_a_fileset_in_quarantine_stays_there_when_it_is_put_off_and_admitted(db: Database, product: int) -> None:
+    row = await read_index(db, "a", CONFLICT, conflicts=["twice"])
+    await filesets.put_off(db, product, 1, "no room", NOW + 60)
+    assert await recount_trouble(db, "a") == "quarantined"
+    await filesets.admit(db, [row.id], lease=3)
+    assert await recount_trouble(db, "a") == "quarantined"
 
 
 async def test_files_are_read_window_by_window(db: Database, product: int) -> None:
@@ -289,7 +323,7 @@ async def test_published_means_files_fileset_and_index(db: Database, product: in
     assert (row.state, row.published) == ("published", True)
     assert set((await file_states(db, row.id)).values()) == {"published"}
     due = await registry.due_indexes(db, 1)
-    assert due == [(product, "raw", 1)]
+    assert due == [(product, "raw", 2)]
     assert [one.most_recent for one in await registry.published_products(db, 1)] == ["a"]
     await registry.index_written(db, due)
     assert await registry.due_indexes(db, 1) == []

@@ -67,6 +67,17 @@ async def test_a_product_tells_what_is_published_and_what_is_left(db: Database, 
     assert (shown.lag, shown.selected, shown.polled_at) == (400, True, NOW)
 
 
+async def test_sums_beyond_64_bits_are_no_error(db: Database) -> None:
+    for product in (await add_mirror(db, products=["raw", "warp"])).values():
+        await poll(db, product, [(f"f{number}", 5) for number in range(5000)])
+    await db.run("UPDATE filesets SET bytes = 1 << 50")
+    shown = await overview(db, NOW)
+    assert [one.backlog_bytes for one in shown.products] == [5000 << 50] * 2
+    assert shown.left_bytes == 2**63 - 1, "as much as can be told"
+    await db.run("UPDATE filesets SET bytes = 1 << 51")
+    assert [one.backlog_bytes for one in (await overview(db, NOW)).products] == [2**63 - 1] * 2
+
+
 async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Database) -> None:
     products = await add_mirror(db, products=["raw", "warp", "old"])
     for name, product in products.items():

@@ -191,3 +191,34 @@ def test_a_host_is_trusted_while_all_is_well() -> None:
     hosts.started(A, 1)
     assert hosts.state(A, 0.0).trust is Trust.TRUSTED
     assert hosts.state(A, 0.0).running == 1
+
+
+def test_a_host_that_has_not_answered_yet_gets_one_slot_and_the_others_all_the_rest() -> None:
+    hosts = Hosts(16, 16, probing=True)
+    for host in (A, B, C):
+        hosts.wants(host, 1000)
+    assert [fill(hosts, host) for host in (A, B, C)] == [1, 1, 1]
+    hosts.succeeded(B, 0)
+    hosts.heard(C)
+    assert fill(hosts, B, first=10) + fill(hosts, C, first=100) == 15, "all sixteen, but for the one that C had before"
+    assert hosts.state(A, 0.0).running == 1
+
+
+def test_a_host_that_failed_has_to_answer_anew() -> None:
+    hosts = Hosts(16, 16, probing=True)
+    hosts.heard(A)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 0.0)
+    assert fill(hosts, A, 1.0, first=10) == 1
+    hosts.succeeded(A, 10)
+    assert fill(hosts, A, 1.0, first=20) == 16
+
+
+def test_what_a_host_asked_for_is_known_apart_from_rests_of_our_own_making() -> None:
+    hosts = Hosts(16, 16)
+    hosts.spare("a", 160.0)
+    assert (hosts.asked_for("a", 100.0), hosts.state("a", 100.0).reason) == (0.0, "one index after the other failed")
+    hosts.rest("a", 400.0)
+    assert (hosts.asked_for("a", 100.0), hosts.state("a", 100.0).reason) == (300.0, "the server asked to be left alone")
+    assert not hosts.may_start("a", 399.0)
+    assert hosts.may_start("a", 400.0)

@@ -126,6 +126,7 @@ async def test_marks_survive_and_show_without_colour() -> None:
         table.show([key for key in range(9, -1, -1) if key != 8], row)
         await pilot.pause()
         assert table.marked == {1, 7}
+        assert table.marked_in_order() == sorted(table.marked, key=list(table.keys).index)
         assert [line[:9] for line in app.lines() if line[1] == "◆"] == [" ◆ row 7 ", ">◆ row 1 "]
         assert app.style_at(app.names().index("row 7") + 1, "row 7").bold
         assert not app.style_at(app.names().index("row 6") + 1, "row 6").bold

@@ -1,0 +1,208 @@
+"""Names and catalogues that are broken, stale or hostile, as the real program takes them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.servers.datastore import DataStore, Fault
+from tests.servers.script import Close, End, Head, More, Raw, Step
+from tests.whole.service import seen, serving, states, wait_until
+from tests.whole.site import Site, counts, fill, register
+
+FILES = b"# fileID|bytes|md5sum|type|\n"
+FILESETS = b"# filesetID|time registered|type|\n"
+FAILED = "SELECT name, failure_kind FROM filesets WHERE failure_kind IS NOT NULL"
+EMPTY = b"d41d8cd98f00b204e9800998ecf8427e"
+
+
+def reasons(found: Any) -> list[str]:
+    assert {one["kind"] for one in found["failures"]} <= {"rejected"}
+    return [one["detail"] for one in found["failures"]]
+
+
+def serve(store: DataStore, index: bytes, **files: bytes) -> None:
+    """Offer the fileset p/f with these files, listed by exactly this index."""
+    store.add_product("p")
+    store.add_fileset("p", "f", {name.replace("_", "."): body for name, body in files.items()})
+    store.raw_index("p/f/index.txt", index)
+
+
+def test_an_empty_id_and_one_with_a_line_end_are_refused_and_their_siblings_go_on(
+    site: Site, datastore: DataStore
+) -> None:
+    rows = b"|0|%b|t|\na\nb.dat|0|%b|t|\ngood.dat|0|%b|t|\n" % (EMPTY, EMPTY, EMPTY)
+    serve(datastore, FILES + rows, good_dat=b"", b_dat=b"")
+    found = site.once()
+    assert found["exit_code"] == 3
+    assert [("the name is empty" in one, "1 fields" in one) for one in reasons(found)] == [(True, False), (False, True)]
+    assert site.published() == {"p/f/good.dat": b"", "p/f/b.dat": b""}
+
+
+def test_sizes_and_digests_that_are_none_are_refused_row_by_row(site: Site, datastore: DataStore) -> None:
+    sizes = [b"-1", b"", b"12x", b"1" + b"0" * 30, b"0x10", b"1e3", "\u0663".encode()]
+    digests = [EMPTY[:-1], EMPTY + b"0", b"g" * 32, b"null", b"%b!" % EMPTY[:-1]]
+    rows = b"".join(b"s%d.dat|%b|%b|t|\n" % (n, size, EMPTY) for n, size in enumerate(sizes))
+    rows += b"".join(b"d%d.dat|0|%b|t|\n" % (n, digest) for n, digest in enumerate(digests))
+    serve(datastore, FILES + rows + b"good.dat|4|%b|t|\n" % b"", good_dat=b"good")
+    found = site.once()
+    assert found["exit_code"] == 3
+    told = reasons(found)
+    assert sum("the size is not a number of bytes" in one for one in told) == len(sizes)
+    assert sum("the md5sum is not 32 hex digits" in one for one in told) == len(digests)
+    assert site.published() == {"p/f/good.dat": b"good"}
+
+
+def test_a_file_without_a_digest_is_checked_by_its_size_and_known_to_be_unverified(
+    site: Site, datastore: DataStore
+) -> None:
+    serve(datastore, FILES + b"right.dat|4||t|\nwrong.dat|5||t|\n", right_dat=b"good", wrong_dat=b"four")
+    found = site.once()
+    assert found["exit_code"] == 3
+    assert [(one["file"], one["kind"]) for one in found["failures"]] == [("wrong.dat", "integrity")]
+    assert "4 bytes, the index says 5" in found["failures"][0]["detail"]
+    assert not site.published(), "a fileset is published whole or not at all"
+    assert seen(site, "SELECT name, digest FROM files") == [("right.dat", None), ("wrong.dat", None)]
+
+
+def test_headers_in_the_middle_comments_blanks_and_a_missing_last_bar_are_read(
+    site: Site, datastore: DataStore
+) -> None:
+    index = (
+        b"\n  # made by hand\n#fileID | bytes|md5sum |type|chipname|\n\n  a.fits | 0 |%b| chip |XY01|\n"
+        b"# fileID|bytes|md5sum|type|component\n\t b.tgz|0|%b|tgz|sky.1\n   \n# the end\n" % (EMPTY, EMPTY)
+    )
+    serve(datastore, index, a_fits=b"", b_tgz=b"")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == {"p/f/a.fits": b"", "p/f/b.tgz": b""}
+    assert seen(site, "SELECT name, type, columns FROM files") == [
+        ("a.fits", "chip", '{"chipname":"XY01"}'),
+        ("b.tgz", "tgz", '{"component":"sky.1"}'),
+    ]
+
+
+def test_text_that_is_not_utf8_comes_out_as_it_went_in(site: Site, datastore: DataStore) -> None:
+    odd = b"caf\xe9 \xff\xfe"
+    serve(datastore, b"# fileID|bytes|md5sum|type|note|\na.dat|0|%b|%b|%b|\n" % (EMPTY, odd, odd), a_dat=b"")
+    assert site.once()["exit_code"] == 0
+    assert (site.data / "p/f/index.txt").read_bytes().count(odd) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html><body>It works!</body></html>\n", id="an HTML page"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\n", id="a line end"),
+        pytest.param(b"ERROR: the database is down\n", id="an error text"),
+        pytest.param(FILES + b"a.dat|0|" + EMPTY[:7], id="a cut last line"),
+        pytest.param(FILESETS, id="another level"),
+    ],
+)
+def test_a_malformed_file_index_holds_back_its_fileset_alone_until_it_is_mended(
+    site: Site, datastore: DataStore, body: bytes
+) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    honest = datastore.index("prod0/o470.chip.1/index.txt")
+    datastore.raw_index("prod0/o470.chip.1/index.txt", body)
+    others = {path: data for path, data in expected.items() if "/o470.chip.1/" not in path}
+    with serving(site):
+        wait_until(lambda: seen(site, FAILED) == [("o470.chip.1", "index_malformed")], "the failure to be noted")
+        wait_until(lambda: site.published() == others, "the others to be published")
+        datastore.raw_index("prod0/o470.chip.1/index.txt", honest)
+        assert site.run("retry", "--all").code == 0
+        wait_until(lambda: site.published() == expected, "the index to be read again")
+
+
+@pytest.mark.parametrize("end", [Close(), End()], ids=["by the network", "by the server"])
+def test_an_index_whose_last_line_is_cut_off_is_not_taken_for_whole(
+    site: Site, datastore: DataStore, end: Step
+) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    index = datastore.index("prod0/index.txt")
+    cut = index[: index.rindex(b"o470.chip.1") + 4]
+    datastore.fault("prod0/index.txt", Fault.chunked() & Fault.played(Head(), More(cut), end))
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert len(datastore.requested("prod0/index.txt")) == 2
+
+
+def test_a_catalogue_that_changes_between_two_reads_loses_nothing(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    whole = datastore.index("prod0/index.txt")
+    lines = whole.splitlines(keepends=True)
+    for number in (2, 4, 1, 3):
+        datastore.fault("prod0/index.txt", Fault.replace(b"".join(lines[:number])))
+    for _ in range(4):
+        assert site.once("--product", "prod0")["exit_code"] in (0, 4)
+        assert set(states(site).values()) <= {"published", "withdrawn"}
+    site.configure(datastore.url, mirror='reconcile_interval = "0.1s"')
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    paths = [request.path for request in datastore.requested("*.fits")]
+    assert len(paths) == len(set(paths)), "nothing was fetched twice"
+
+
+def test_filesets_registered_in_the_same_second_are_all_seen(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    expected: dict[str, bytes] = {}
+    for number in range(6):
+        expected |= register(datastore, "p", f"f{number}", files=1)
+        assert site.once()["exit_code"] == 0
+        expected |= register(datastore, "p", f"g{number}", files=1)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_a_withdrawn_fileset_is_told_as_such_and_its_bytes_stay(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    site.configure(datastore.url, mirror='reconcile_interval = "0.1s"')
+    site.once()
+    datastore.withdraw("prod0", "o470.chip.1")
+    assert site.once()["exit_code"] == 0
+    assert states(site)["o470.chip.1"] == "withdrawn"
+    assert site.published() == expected
+
+
+def test_one_malformed_answer_to_a_cursor_does_not_move_it(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    site.once()
+    expected |= register(datastore, "prod0", "late")
+    datastore.fault("prod0/index.txt?*", Fault.played(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse")), None)
+    assert site.once()["exit_code"] == 4
+    datastore.heal()
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt")] == ["o470.chip.1"]
+    assert site.published() == expected
+
+
+def test_ids_of_every_hostile_kind_leave_the_state_sound(site: Site, datastore: DataStore) -> None:
+    names = [
+        b"..",
+        b".",
+        b"",
+        b"a/b",
+        b"a\\b",
+        b"a\0b",
+        b"-rf",
+        b".mirrortui",
+        b"index.txt",
+        b"/etc",
+        b"\xff",
+        b"x" * 256,
+    ]
+    datastore.add_product("p")
+    expected = register(datastore, "p", "good")
+    rows = b"".join(b"%b|2026-11-01T00:00:00Z|t|\n" % name for name in names)
+    datastore.raw_index("p/index.txt", FILESETS + rows + b"good|2026-11-01T00:00:00Z|t|\n")
+    found = site.once()
+    assert found["exit_code"] == 3
+    assert counts(found, "p")["published"] == 1
+    assert len(reasons(found)) == len(names)
+    assert site.published() == expected
+    with closing(sqlite3.connect(site.folder / "mirror.db")) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

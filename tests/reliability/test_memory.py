@@ -1,0 +1,77 @@
+"""However much a catalogue sends, memory is bounded: the real program's peak, as the kernel measured it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.servers.datastore import DataStore, Fault
+from tests.servers.script import Again, Head, More, Raw, Step
+from tests.whole.service import seen
+from tests.whole.site import Site
+
+BOUND = 300_000_000
+HEADER = b"# filesetID|time registered|type|\n"
+ROW = b"o%06d.chip.1|2026-11-01T00:00:00Z|IPP-DIST|%b|\n"
+PADDING = b"x" * 4000
+PIECE = 256 * 1024
+MOST_SENT = (256 + 32) * 2**20
+"""What a server is rid of before it sees that its client has had enough: the limit, and what the kernel holds."""
+
+ENDLESS: dict[str, tuple[Step, ...]] = {
+    "rows": (More(HEADER), Again((More(b"".join(ROW % (n, PADDING) for n in range(64))),))),
+    "comments": (More(HEADER), Again((More((b"# " + PADDING + b"\n") * 64),))),
+    "one line": (More(HEADER), Again((More(b"x" * PIECE),))),
+    "one line from the start": (Again((More(b"#" * PIECE),)),),
+    "zero bytes": (More(HEADER), Again((More(bytes(PIECE)),))),
+}
+
+
+@pytest.mark.parametrize("steps", ENDLESS.values(), ids=ENDLESS.keys())
+def test_an_endless_index_stops_at_256_mib_in_bounded_memory(
+    site: Site, datastore: DataStore, steps: tuple[Step, ...]
+) -> None:
+    datastore.add_product("p")
+    datastore.fault("p/index.txt", Fault.chunked() & Fault.played(Head(), *steps), times=None)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 4
+    assert peak < BOUND
+    assert all(request.sent_bytes < MOST_SENT for request in datastore.requested("p/index.txt"))
+    ((error,),) = seen(site, "SELECT error FROM products")
+    assert "longer than" in error
+
+
+def test_endless_headers_and_interim_answers_cost_no_memory(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {f"{n}.dat": b"x" * 20_000 for n in range(4)})
+    flood = b"X-Name: value\r\n" * 4096
+    datastore.fault("p/f/0.dat", Fault.played(Raw(b"HTTP/1.1 200 OK\r\n"), Again((Raw(flood),))), times=1)
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 100
+    datastore.fault("p/f/1.dat", Fault.played(Again((Raw(interim),))), times=1)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 0
+    assert peak < BOUND
+
+
+def test_two_hundred_thousand_wanted_filesets_are_listed_in_bounded_memory(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    rows = b"".join(ROW % (n, b"") for n in range(200_000)).replace(b"||\n", b"|\n")
+    datastore.raw_index("p/index.txt", HEADER + rows)
+    datastore.fault("p/o*/index.txt", Fault.status(503, retry_after=3600), times=None)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 3
+    assert peak < BOUND
+    assert seen(site, "SELECT count(*), count(DISTINCT name) FROM filesets") == [(200_000, 200_000)]
+
+
+def test_fifty_thousand_files_in_one_fileset_are_listed_in_bounded_memory(site: Site, datastore: DataStore) -> None:
+    rows = "".join(
+        f"f{n:05d}.with.a.name.of.some.length|0|d41d8cd98f00b204e9800998ecf8427e|t|\n" for n in range(50_000)
+    )
+    datastore.add_product("p")
+    datastore.add_fileset("p", "huge", {})
+    datastore.raw_index("p/huge/index.txt", f"# fileID|bytes|md5sum|type|\n{rows}".encode())
+    datastore.fault("p/huge/f*", Fault.status(503, retry_after=3600), times=None)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 3
+    assert peak < BOUND
+    assert seen(site, "SELECT count(*) FROM files") == [(50_000,)]

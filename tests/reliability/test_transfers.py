@@ -1,0 +1,170 @@
+"""Transfers that break, lie or stall, as the real program takes them."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.datastore import DataStore, Fault, ServedFile
+from tests.servers.script import Body, Close, Head
+from tests.whole.service import seen, serving, wait_until
+from tests.whole.site import Site, counts, fill
+
+FILE = "prod0/o470.chip.0/o470.chip.0.0.fits"
+OTHER = b"other bytes, of the same length as the file itself " * 1000
+
+
+def only_failure(found: Any) -> Any:
+    (failure,) = found["failures"]
+    return failure
+
+
+def test_a_server_that_refuses_connections_for_a_while_is_waited_for(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    datastore.fault(FILE, Fault.stall(after=100))
+    process = site.start("--once", "--quiet")
+    datastore.wait_for(FILE)
+    datastore.close()
+    wait_until(lambda: seen(site, "SELECT 1 FROM attempts WHERE kind = 'transient'"), "the failure to be noted")
+    datastore.start()
+    process.communicate(timeout=90)
+    assert process.returncode == 0
+    assert site.published() == expected
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_status_of_the_500s_for_a_while_ends_published(site: Site, datastore: DataStore, status: int) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    datastore.fault("*.fits", Fault.status(status), times=3)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+@pytest.mark.parametrize("by_date", [False, True], ids=["seconds", "a date"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_leaves_the_whole_host_alone(site: Site, datastore: DataStore, status: int, by_date: bool) -> None:
+    fill(datastore, products=2, filesets=10)
+    wish = formatdate(time.time() + 3600, usegmt=True) if by_date else 3600
+    datastore.fault("*.fits", Fault.status(status, retry_after=wish), times=None)
+    site.configure(datastore.url, engine="transfers = 4")
+    found = site.once()
+    assert found["exit_code"] == 3
+    asked = len(datastore.requested("*.fits"))
+    assert 1 <= asked <= 4 + 96, "no more than were under way, or handed over, when the first one was answered"
+    datastore.forget()
+    site.once()
+    assert len(datastore.requested("*.fits")) <= asked
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Fault.flip(7), "MD5 is"),
+        (Fault.replace(OTHER[:3000]), "MD5 is"),
+        (Fault.short_length(2900), "2900 bytes, the index says 3000"),
+        (Fault.longer(b"more"), "longer than the 3000 bytes listed"),
+        (Fault.chunked() & Fault.longer(b"more"), "longer than the 3000 bytes listed"),
+        (Fault.lie_length(2000), "2000 bytes, the index says 3000"),
+        (Fault.gzip(), "Content-Encoding gzip"),
+    ],
+    ids=["one bit", "other bytes", "shorter", "longer", "longer in chunks", "a length that lies", "gzip"],
+)
+def test_bytes_that_are_wrong_for_ever_are_never_published_and_their_evidence_is_kept(
+    site: Site, datastore: DataStore, fault: Fault, words: str
+) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    datastore.fault(FILE, fault, times=None)
+    with serving(site):
+        wait_until(lambda: len(site.published()) == 4, "the sibling to be published")
+        wait_until(lambda: seen(site, "SELECT count(*) FROM attempts WHERE kind = 'integrity'") == [(2,)], "two tries")
+        failures = site.run("failures", "--json").json["failures"]
+        assert [(one["file"], one["kind"]) for one in failures] == [("o470.chip.0.0.fits", "integrity")]
+        assert words in failures[0]["detail"]
+    assert site.published() == {path: body for path, body in expected.items() if "/o470.chip.0/" not in path}
+    evidence = seen(site, "SELECT size, digest FROM attempts WHERE kind = 'integrity'")
+    assert len(set(evidence)) == 1
+    assert evidence[0][0] is not None
+    assert (evidence[0][1] is None) == words.startswith("longer"), "what is too long is not fetched to its end"
+
+
+def test_two_equal_wrong_digests_are_quarantined_with_what_was_seen(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": ServedFile(b"seen", md5="0" * 32)})
+    found = site.once()
+    assert found["exit_code"] == 3
+    assert counts(found, "p")["quarantined"] == 1
+    assert only_failure(found)["attempts"] == 2
+    assert len(datastore.requested("p/f/a.dat")) == 2
+    ((size, digest),) = seen(site, "SELECT seen_size, seen_digest FROM files")
+    assert (size, digest) == (4, ServedFile(b"seen").digest)
+    assert not list(site.data.rglob("a.dat")), "nor is it left in the staging area"
+
+
+def test_identity_is_asked_for_and_a_tgz_arrives_as_it_is(site: Site, datastore: DataStore) -> None:
+    packed = b"\x1f\x8b\x08" + OTHER
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.tgz": packed, "b.tgz": packed})
+    datastore.fault("p/f/a.tgz", Fault.status(200, packed, {"Content-Encoding": "gzip"}), times=None)
+    datastore.fault("p/f/b.tgz", Fault.chunked())
+    assert site.once()["exit_code"] == 0
+    assert site.published() == {"p/f/a.tgz": packed, "p/f/b.tgz": packed}
+    assert {request.headers["accept-encoding"] for request in datastore.requests} == {"identity"}
+
+
+@pytest.mark.parametrize("honest", [True, False], ids=["If-Range heeded", "If-Range ignored"])
+def test_a_file_replaced_between_two_halves_is_started_anew_and_never_spliced(
+    site: Site, datastore: DataStore, honest: bool
+) -> None:
+    right = OTHER[::-1]
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": ServedFile(OTHER, md5=ServedFile(right).digest)})
+    datastore.fault("p/f/a.dat", Fault.played(Head(), Body(stop=20_000), Close()))
+    datastore.fault("p/f/a.dat", Fault.status(503))
+    if not honest:
+        datastore.fault("p/f/a.dat", Fault.ignore_if_range())
+    process = site.start("--once", "--quiet")
+    datastore.wait_for("p/f/a.dat", 2)
+    datastore.replace_file("p", "f", "a.dat", right, update_index=True)
+    process.communicate(timeout=90)
+    assert process.returncode == 0
+    assert site.published() == {"p/f/a.dat": right}
+    third = datastore.requested("p/f/a.dat")[2]
+    assert third.headers["range"] == "bytes=20000-"
+    assert third.headers["if-range"] == f'"{ServedFile(OTHER).digest[:16]}-0"'
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.drip(5, after=1000), Fault.slow_headers(), Fault.stall(), Fault.stall(after=1000)],
+    ids=["a drip", "headers that never end", "silence", "silence in the middle"],
+)  # fmt: skip
+def test_a_slow_loris_gives_its_slot_back(tmp_path: Path, datastore: DataStore, fault: Fault) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.fault("*.0.fits", fault, times=3)
+    site = Site(tmp_path, datastore.url, engine="transfers = 1", mirror='stall_timeout = "1s"\nmin_rate = "1kB/s"')
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+@pytest.mark.parametrize("fault", [Fault.drip(5), Fault.slow_headers()], ids=["a drip", "headers that never end"])
+def test_an_index_that_is_a_slow_loris_is_given_up(tmp_path: Path, datastore: DataStore, fault: Fault) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.fault("prod0/o470.chip.0/index.txt", fault, times=1)
+    slow = 'stall_timeout = "1s"\nmin_rate = "1kB/s"\nindex_timeout = "1s"\nconnect_timeout = "1s"'
+    site = Site(tmp_path, datastore.url, mirror=slow)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_one_missing_file_blocks_its_fileset_alone(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.fault(FILE, Fault.status(404), times=None)
+    found = site.once()
+    assert found["exit_code"] == 3
+    failure = only_failure(found)
+    assert (failure["kind"], failure["file"]) == ("missing", FILE.rpartition("/")[2])
+    assert "404" in failure["detail"]
+    assert site.published() == {path: body for path, body in expected.items() if "/o470.chip.0/" not in path}

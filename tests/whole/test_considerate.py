@@ -1,0 +1,99 @@
+"""A source that wants to be left alone is; one that stalls in places, or registers again, is followed all the same."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from core.model import CommandKind
+from tests.servers.datastore import DataStore, Fault
+from tests.whole.service import seen, serving, states, wait_until, wish
+from tests.whole.site import Site, counts, fill, register
+
+WISH = "asked to be left alone until "
+
+
+def test_a_root_that_asks_for_rest_is_asked_once_and_no_product_is(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=6, filesets=1)
+    site.once()
+    datastore.forget()
+    datastore.fault("index.txt", Fault.status(503, retry_after=3600))
+    found = site.once()
+    assert found["exit_code"] == 4
+    assert "503 Service Unavailable, and " + WISH in found["mirrors"][0]["error"]
+    assert [request.path for request in datastore.requests] == ["index.txt"]
+    assert [product["lag_seconds"] for product in found["mirrors"][0]["products"]] == [None] * 6
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_products_are_not_asked_when_one_of_them_has_asked_for_rest(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=12, filesets=1, files=1)
+    datastore.fault("prod*/index.txt", Fault.status(429, retry_after=3600), times=None)
+    found = site.once()
+    assert found["exit_code"] == 4
+    assert WISH in found["mirrors"][0]["error"]
+    assert len(datastore.requested("prod*/index.txt")) <= 4, "those that were asked at the same time"
+    errors = [error for (error,) in seen(site, "SELECT error FROM products")]
+    assert len([error for error in errors if error.startswith("not asked: ") and WISH in error]) >= 8
+    assert site.log().count(WISH) <= 4, "the wish is told by those who heard it"
+
+
+def test_a_short_wish_is_waited_for(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=2, filesets=1)
+    datastore.fault("index.txt", Fault.status(503, retry_after=1))
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_a_service_polls_no_sooner_than_the_source_wishes(tmp_path: Path, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1)
+    site = Site(tmp_path, datastore.url, mirror='poll_interval = "0.1s"')
+    site.once()
+    datastore.forget()
+    datastore.fault("*", Fault.status(503, retry_after=3600), times=None)
+    with serving(site):
+        wait_until(lambda: seen(site, "SELECT 1 FROM mirrors WHERE error LIKE '%503%'"), "the wish to be heard")
+        wish(site, CommandKind.POLL)
+        wait_until(lambda: seen(site, "SELECT 1 FROM mirrors WHERE error LIKE 'not asked: %'"), "the wish to be told")
+    assert len(datastore.requests) == 1
+
+
+def test_one_index_that_stalls_holds_up_no_other(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    expected: dict[str, bytes] = {}
+    for number in range(80):
+        expected |= register(datastore, "p", f"f{number:02}", files=1, size=10)
+    held = threading.Event()
+    datastore.fault("p/f00/index.txt", Fault.gate(held, after=20))
+    with serving(site):
+        wait_until(lambda: list(states(site).values()).count("published") == 79, "the others to be published")
+        assert states(site)["f00"] == "discovered"
+        held.set()
+        wait_until(lambda: states(site)["f00"] == "published", "the slow one to follow")
+    assert site.published() == expected
+
+
+def test_the_newest_fileset_that_is_registered_again_is_seen_at_the_next_poll(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    site.once()
+    again = {f"again.{n}.fits": b"other bytes %d" % n for n in range(2)}
+    datastore.register_again("prod0", "o470.chip.1", again, registered="2026-11-05T00:00:00Z")
+    datastore.forget()
+    found = site.once()
+    assert (found["exit_code"], counts(found, "prod0")["published"]) == (0, 2)
+    assert [request.query for request in datastore.requested("prod0/index.txt*")] == [""], "the whole list"
+    old = {path: body for path, body in expected.items() if "/o470.chip.0/" in path}
+    assert site.published() == old | {f"prod0/o470.chip.1/{name}": body for name, body in again.items()}
+    datastore.forget()
+    site.once()
+    assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["o470.chip.1"]
+
+
+def test_a_root_that_tells_another_kind_of_time_costs_no_whole_list(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=2)
+    root = datastore.index("index.txt")
+    for hour in range(4):
+        datastore.raw_index("index.txt", root.replace(b"2026-11-01T00:", b"2026-11-06T%02d:" % hour))
+        assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["", *["o470.chip.1"] * 3]

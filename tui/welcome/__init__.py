@@ -1,0 +1,1 @@
+"""The first run: four steps from no configuration to one that works."""
