@@ -253,7 +253,7 @@ class Admission:
         after = 0
         while window := await files.all_of(self._context.db, run.row.id, after, WINDOW):
             after = window[-1].id
-            expected += [_expected(row, self._context.rebooted) for row in window]
+            expected += map(_expected, window)
         found = await self._context.in_thread(run.mirror.destination.inspect, run.place, expected)
         await self._context.journal.write(lambda db: _take_over(db, run.row.id, found))
         return found.in_place
@@ -277,8 +277,8 @@ async def _take_over(db: Database, fileset: int, found: Found) -> None:
     await filesets.judge(db, {fileset_of(one) for one in found.adopted})
 
 
-def _expected(row: FileRow, rebooted: bool) -> Expected:
+def _expected(row: FileRow) -> Expected:
     kept = row.kept if row.validator and row.digest else 0
     staged = row.state is FileState.STAGED
     there = staged or row.state is FileState.PUBLISHED
-    return Expected(row.id, row.name, row.size, row.digest, there, kept, staged and not rebooted, row.blake3)
+    return Expected(row.id, row.name, row.size, row.digest, there, kept, staged, row.blake3)

@@ -93,8 +93,6 @@ class Context:
         self.aborting = asyncio.Event()
         self.started = 0.0
         """When this engine took its lease: what was wished before was meant for another."""
-        self.rebooted = False
-        """True if the machine was started anew since the last engine: what was not flushed may be lost."""
         self.publishing: Callable[[int], bool] = lambda _: False
         """Tells whether a fileset is being published by this engine."""
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()

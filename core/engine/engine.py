@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from core.config import Config
 from core.engine import mirrors
@@ -167,7 +166,6 @@ class Engine:
     async def _open(self, journal: Journal) -> Context:
         """Make the state agree with the configuration, and open what it names."""
         identity = await registry.setting(journal.db, "identity") or secrets.token_hex(6)
-        known_boot, boot = await registry.setting(journal.db, "boot"), boot_id()
         lease = int(await registry.setting(journal.db, "lease") or 0) + 1
         configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
 
@@ -175,13 +173,11 @@ class Engine:
             await registry.set_setting(db, "identity", identity)
             await registry.set_setting(db, "lease", str(lease))
             await registry.set_setting(db, "host", socket.gethostname())
-            await registry.set_setting(db, "boot", boot)
             await registry.set_setting(db, "phase", Phase.RUNNING)
             return await registry.configure_mirrors(db, configured)
 
         ids = await journal.write(write)
         context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
-        context.rebooted = boot != known_boot
         context.repairs_only = self._repairs_only
         context.any_place = self._any_place
         for mirror in self._config.mirrors:
@@ -262,11 +258,3 @@ async def _cancel(tasks: Sequence[asyncio.Future[None]]) -> None:
             task.cancel()
         await asyncio.wait(running, timeout=CANCEL_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def boot_id() -> str:
-    """Return what tells one start of this machine from another; the same for ever where the system doesn't say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"

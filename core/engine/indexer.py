@@ -14,6 +14,7 @@ from core.model import ListedFile, Rejection
 from core.sources.base import Listing
 from core.store import filesets
 from core.store.database import Database
+from core.store.identity import hurts_all
 from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
 from core.text import display
@@ -125,6 +126,8 @@ class Indexer:
             await self._failed(product, row, error)
             return
         except Exception as error:  # whatever an index may hold that nobody thought of, the other filesets go on
+            if hurts_all(error):
+                raise
             log.exception("%s/%s: its index cannot be taken", display(product), display(row.name))
             reason = f"it cannot be taken: {type(error).__name__}: {error}"
             await self._failed(product, row, SourceError(FailureKind.MALFORMED, reason))

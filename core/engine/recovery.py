@@ -6,6 +6,7 @@ Leftover work needs no care here: it is the state itself.
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
@@ -36,6 +37,23 @@ async def recover(context: Context) -> None:
             await _bring_up(context, mirror)
         except DiskError as error:
             await context.stop_mirror(mirror, FailureKind.DISK, str(error))
+    await _doubt(context)
+
+
+async def _doubt(context: Context) -> None:
+    """Doubt what is staged if the machine was started anew since the last engine: what was not flushed may be lost.
+
+    The doubt is in the state, for it may be long before a fileset is at work again, and the boot is known by then.
+    """
+    boot = boot_id()
+    if boot == await registry.setting(context.db, "boot"):
+        return
+
+    async def write(db: Database) -> None:
+        await files.doubt_staged(db)
+        await registry.set_setting(db, "boot", boot)
+
+    await context.journal.write(write)
 
 
 async def clamp_waits(context: Context) -> None:
@@ -112,3 +130,11 @@ async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:
         await context.journal.write(lambda db: filesets.published(db, [row.id], now))
     else:
         await context.journal.write(lambda db: filesets.take_back(db, row.id))
+
+
+def boot_id() -> str:
+    """Return what tells one start of this machine from another; the same for ever where the system doesn't say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "unknown"

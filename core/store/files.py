@@ -10,7 +10,7 @@ from core.model import FileState, ListedFile
 from core.store import filesets
 from core.store.bulk import fields, table
 from core.store.database import Database
-from core.store.ids import file_range, fileset_of
+from core.store.ids import POSITION_BITS, file_range, fileset_of
 from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns, restored
 
 
@@ -166,6 +166,16 @@ async def reset_lost(db: Database, lost: Iterable[int]) -> None:
     """Return files to the queue whose staged bytes are gone."""
     await db.run_many(
         "UPDATE files SET state = 'pending', kept = 0, validator = NULL WHERE id = ?", [(one,) for one in lost]
+    )
+
+
+async def doubt_staged(db: Database) -> None:
+    """Return all that is staged to the queue; before it is fetched again, what is in staging is proven by digest."""
+    await db.run(
+        f"""UPDATE files SET state = 'pending' WHERE id IN (
+                SELECT f.id FROM filesets s CROSS JOIN files f
+                    ON f.id BETWEEN s.id << {POSITION_BITS} AND ((s.id + 1) << {POSITION_BITS}) - 1
+                WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'held') AND f.state = 'staged')"""
     )
 
 

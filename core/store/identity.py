@@ -24,6 +24,16 @@ _BROKEN_READING = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )
 
+_OF_A_STATEMENT = frozenset(
+    {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
+)
+"""Primary codes that blame what was to be written, and not the file."""
+
+
+def hurts_all(error: Exception) -> bool:
+    """Tell whether `error`, got from writing, is about the state file: nothing else can be written either."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & _PRIMARY not in _OF_A_STATEMENT
+
 
 def broken(error: Exception) -> bool:
     """Tell whether `error`, got from reading a file's identity or its pages, says that its content is no use."""

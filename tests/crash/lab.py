@@ -91,7 +91,6 @@ class Lab:
         self._site.data.mkdir(exist_ok=True)
         shutil.copytree(self._site.folder, self._folder / "before", symlinks=True)
         self._begin()
-        self._before = state.tree(self._site.data)
         code = self._run([])
         assert code == 0, f"the undisturbed run ended with {code}: {self._site.log()}"
         record = (self._folder / "record").read_text().splitlines()
@@ -112,7 +111,7 @@ class Lab:
         if self._scenario.lead_in is not None:
             code = self._run(self._scenario.lead_in.arguments)
             assert code == KILLED, f"{self._scenario.lead_in} was not reached"
-        self._store.forget()
+        self._before = state.tree(self._site.data)
 
     def _run(self, point: list[str]) -> int:
         """Run the program under the tracer; return its exit code."""

@@ -11,7 +11,7 @@ from tests.crash.lab import Lab, Verdict
 from tests.crash.points import evenly
 from tests.crash.scenarios import SCENARIOS
 
-SAMPLE = 3
+SAMPLE = 2
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("CRASH_POINTS") == "skip", reason="CRASH_POINTS=skip"),

@@ -173,7 +173,8 @@ def test_of_two_dashboards_each_shows_what_the_other_does(
     with dashboard(site) as first, dashboard(site, "--read-only") as second:
         first.wait_for("[RW] LIVE")
         second.wait_for("[RO] LIVE")
-        wait_for_row(second, PRODUCTS, "prod0")
+        for terminal in (first, second):
+            wait_for_row(terminal, PRODUCTS, "prod0")
         first.send("1p")
         wait_for_row(second, PRODUCTS, "prod0", "= paused")
         wait_for_row(second, LOG, "pause")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from tests.servers.datastore import DataStore, Fault, ServedFile
 from tests.terminal import Terminal
 from tests.whole.service import PATIENCE, seen, wait_until
-from tests.whole.site import COMMAND, HERE, SECONDS, Site, fill, register
+from tests.whole.site import COMMAND, SECONDS, Site, fill, register
 
 FILESET = "prod0/o470.chip.1"
 FILE = "o470.chip.1.2.fits"
@@ -468,6 +469,24 @@ def plant_endless_file(site: Site) -> None:
     edit(site.data / FILESET / "index.txt", lambda old: old.replace(b"|3002|", f"|{SPARSE}|".encode()))
 
 
+def take_no_large_files() -> None:
+    """Let this process write no file beyond 50,000 bytes: the kernel answers EFBIG."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+
+def test_a_disk_that_takes_no_more_leaves_everything_as_it_was(site: Site, datastore: DataStore) -> None:
+    fill(datastore)
+    site.once()
+    broken = break_state(site)
+    process = site.start("rebuild", preexec_fn=take_no_large_files)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (5, "")
+    assert err.count("\n") == 1
+    assert "free space" in err
+    assert {name for name in state_files(site) if "rebuilding" in name or "broken" in name} == set()
+    assert (site.folder / "mirror.db").read_bytes() == broken
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)])
 def test_stopped_it_leaves_everything_as_it_was(
     site: Site, datastore: DataStore, number: signal.Signals, code: int
@@ -502,17 +521,39 @@ def test_a_terminal_sees_how_far_it_is_and_ctrl_c_ends_it(site: Site, datastore:
     assert state_files(site) == set()
 
 
-@pytest.mark.parametrize("point", ["before:rename", "after:rename"])
+KILLED_AT_A_RENAME = """
+import itertools, os, signal, sys
+from tui.cli import main
+
+number, when = int(sys.argv[1]), sys.argv[2]
+sys.argv = ["mirrortui", "rebuild"]
+calls, rename = itertools.count(1), os.rename
+
+def deadly(*paths):
+    call = next(calls)
+    if (call, when) == (number, "before"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(*paths)
+    if (call, when) == (number, "after"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.rename = deadly
+main()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_killed_while_it_puts_the_file_in_place_it_or_any_run_can_be_started_again(
-    site: Site, datastore: DataStore, point: str, number: int
+    site: Site, datastore: DataStore, when: str, number: int
 ) -> None:
     fill(datastore, products=1)
     site.once()
     broken = break_state(site)
-    command = [sys.executable, "-m", "tests.whole.crashing", point, str(number), "--", "rebuild"]
-    environment = {**site.environment, "MIRRORTUI_CONFIG": str(site.config)}
-    ended = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, timeout=SECONDS, check=False)
+    command = [sys.executable, "-c", KILLED_AT_A_RENAME, str(number), when]
+    ended = subprocess.run(
+        command, cwd=site.folder, env=site.environment, capture_output=True, timeout=SECONDS, check=False
+    )
     assert ended.returncode == -signal.SIGKILL, ended
     kept = [path for path in site.folder.glob("mirror.db*") if path.read_bytes() == broken]
     assert len(kept) == 1

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -60,45 +58,43 @@ async def test_a_folder_gets_a_file_that_tells_the_time(filled: Path, tmp_path: 
     assert copy.name.endswith("Z.db")
 
 
-@contextmanager
-def writing(state: Path) -> Iterator[list[int]]:
-    """Commit, as fast as that goes, pairs of rows that belong together; the list has the number of the last one."""
-    done, end = [0], threading.Event()
+class _Disturbed(Backup):
+    """Is written to between any two of its steps: pairs of rows that belong together."""
 
-    def write() -> None:
-        with closing(sqlite3.connect(state, isolation_level=None)) as connection:
-            while not end.is_set():
-                connection.execute("BEGIN IMMEDIATE")
-                for table in ("left", "right"):
-                    connection.execute(f'INSERT INTO "{table}" VALUES ({done[0] + 1}, zeroblob(2000))')
-                connection.execute("COMMIT")
-                done[0] += 1
-
-    with closing(sqlite3.connect(state)) as connection:
+    def __init__(self, state: Path, target: Path):
+        self.commits = 0
+        self._writer = sqlite3.connect(state, isolation_level=None)
         for table in ("left", "right"):
-            connection.execute(f'CREATE TABLE "{table}" (number, filling)')
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        yield done
-    finally:
-        end.set()
-        thread.join()
+            self._writer.execute(f'CREATE TABLE "{table}" (number, filling)')
+        super().__init__(state, target, overwrite=False, now=NOW)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "copied" and value:
+            self.commit()
+
+    def commit(self) -> None:
+        self.commits += 1
+        assert self.commits < 10_000, "each commit makes it begin anew"
+        self._writer.execute("BEGIN IMMEDIATE")
+        for table in ("left", "right"):
+            self._writer.execute(f'INSERT INTO "{table}" VALUES (?, zeroblob(2000))', (self.commits,))
+        self._writer.execute("COMMIT")
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 async def test_commits_between_its_steps_neither_get_into_it_nor_hold_it_up(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backup, "PAGES", 1)
-    with writing(filled) as done:
-        while not done[0]:
-            pass
-        before = done[0]
-        work = Backup(filled, tmp_path / "copy", overwrite=False, now=NOW)
+    with closing(_Disturbed(filled, tmp_path / "copy")) as work:
+        work.commit()
         copy = work.run()
-        assert done[0] > before, "the writer was not held up"
-    [(left,)] = values(copy, 'SELECT count(*) FROM "left"')
-    assert values(copy, 'SELECT count(*) FROM "right"') == [(left,)]
+        assert work.commits > 20
+    for table in ("left", "right"):
+        assert values(copy, f'SELECT number FROM "{table}"') == [(1,)]
     assert values(copy, "PRAGMA integrity_check") == [("ok",)]
     assert work.copied == work.total == copy.stat().st_size
 
