@@ -19,7 +19,7 @@ demo: $(VENV)/.installed
 	@if [ "$(ONCE)" != 1 ] && [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/mirrortui demo; else exec $(BIN)/mirrortui demo --once; fi
 
 test: lint
-	$(BIN)/pytest -n 2 -m "not benchmark"
+	$(BIN)/pytest -n 3 -m "not benchmark"
 
 test-crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from core.model import CommandKind
-from core.store import filesets, verification
+from core.store import commands, filesets, verification
 from core.store.bulk import fields, table
 from core.store.commands import Target
 from core.store.database import Database
@@ -140,8 +140,13 @@ async def _has_kind(db: Database, fileset: int, kind: str) -> bool:
 
 
 async def demand_match(db: Database, kind: CommandKind, target: Target) -> None:
-    """Raise NothingMatches if a command can't mean anything in the state as it is."""
-    if kind in (CommandKind.MIRROR, CommandKind.IGNORE):
+    """Raise NothingMatches if a command can't mean anything in the state as it is.
+
+    While others wait, which may change the state before, only the names have to be known.
+    """
+    if await commands.new(db):
+        await _named(db, list(target.filesets), set(await _products(db, target)), "TRUE")
+    elif kind in (CommandKind.MIRROR, CommandKind.IGNORE):
         await one_product(db, target)
     elif kind is CommandKind.RETRY:
         await to_retry(db, target)
