@@ -36,6 +36,7 @@ class Server:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        self._open: dict[asyncio.Task[None], asyncio.WriteTransport] = {}
 
     async def respond(self, request: Request, wire: Wire) -> None:
         """Answer one request; raise HungUp to end the connection."""
@@ -98,15 +99,24 @@ class Server:
             return self.requested(path_glob)
 
     async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
-        server = await asyncio.start_server(self._converse, sock=listener, ssl=self._tls, backlog=512)
+        server = await asyncio.start_server(self._connected, sock=listener, ssl=self._tls, backlog=512)
         self._stop = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         ready.set()
         await self._stop.wait()
+        asyncio.get_running_loop().remove_reader(listener)
+        await asyncio.sleep(0.01)  # a closed server forgets what it was about to accept, and leaves it open for ever
         server.close()
+        for transport in self._open.values():
+            transport.abort()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.create_task(self._converse(reader, writer))
+        self._open[task] = writer.transport
+        task.add_done_callback(self._open.pop)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
             with suppress(HungUp):
                 await self._answer_all(reader, writer)
