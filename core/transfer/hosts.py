@@ -173,6 +173,8 @@ class Hosts:
 
     def extra(self) -> int:
         """Return how many slots there are beside the ordinary ones, for hosts that say nothing."""
+        if not self._probing:
+            return 0
         return min(PROBES, sum(gate.running for gate in self._gates.values() if self._is_probed(gate)))
 
     def started(self, host: str, file_id: int) -> None:

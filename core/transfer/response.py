@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -117,12 +118,18 @@ def plain_head(easy: Any) -> Head | None:
     length = int(easy.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
     fields = {"content-length": str(length)} if length >= 0 else {}
     if (modified := easy.getinfo(pycurl.INFO_FILETIME)) >= 0:
-        fields["last-modified"] = formatdate(modified, usegmt=True)
+        fields["last-modified"] = _http_date(modified)
     if status != HTTPStatus.OK:
         fields["retry-after"] = str(easy.getinfo(pycurl.RETRY_AFTER) or "")
         if location := easy.getinfo(pycurl.REDIRECT_URL):
             fields["location"] = location
     return Head(status, fields)
+
+
+@lru_cache(maxsize=1024)
+def _http_date(seconds: int) -> str:
+    """Return a time as HTTP writes it (RFC 9110, 5.6.7); the files of a fileset are often of the same second."""
+    return formatdate(seconds, usegmt=True)
 
 
 def status_failure(head: Head) -> Failure:
