@@ -2,6 +2,8 @@
 # make test: all checks and tests. make test-crash: the program killed at every change it makes of files, about 40 minutes.
 # make test-model: new games of operators, upstream, faults and crashes against the model (GAMES=500, STEPS=40).
 # make test-fuzz: the fuzz tests with new examples, TIMES=50 times as many. make fuzz MINUTES=5: guided by coverage.
+# make soak: the long run, MINUTES=30 of faults, operators, dashboards and engines that are killed; then all is checked.
+# make audit: the locked versions, looked up in a vulnerability service; fails if there are any, or if none can be reached.
 # All is installed into .venv, from the lock files, by pip as it is configured here.
 
 VENV := .venv
@@ -13,7 +15,7 @@ USABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c '$(USABLE)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test test-crash test-model test-fuzz fuzz lint format lock screenshots
+.PHONY: demo test test-crash test-model test-fuzz fuzz soak lint format lock screenshots audit
 
 demo: $(VENV)/.installed
 	@if [ "$(ONCE)" != 1 ] && [ -t 0 ] && [ -t 1 ]; then exec $(BIN)/mirrortui demo; else exec $(BIN)/mirrortui demo --once; fi
@@ -43,6 +45,10 @@ fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.fuzz.guided .fuzz/corpus -artifact_prefix=.fuzz/ -max_len=8192 \
 		-max_total_time=$$(($(MINUTES) * 60))
 
+soak: MINUTES := 30
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,6 +71,18 @@ lock: $(VENV)/.created
 	$(PIP) install uv
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+# pip-audit is no part of the lock, and has an environment of its own: nothing that is locked moves for it.
+# OSV is asked: a mirror of the package index may answer in its place, without knowing of any vulnerability.
+AUDIT := $(VENV)/audit
+audit: $(VENV)/.created
+	@[ -x $(AUDIT)/bin/pip-audit ] || { $(BIN)/python -m venv $(AUDIT) && \
+		$(AUDIT)/bin/python -m pip --disable-pip-version-check --quiet install pip-audit; } || { \
+		echo "not audited: pip-audit can't be installed. What the lock itself must be, make test checks." >&2; exit 1; }
+	@cd $(AUDIT) && rm -f found.txt && if bin/pip-audit --vulnerability-service osv --disable-pip --require-hashes \
+		--progress-spinner off --output found.txt -r $(CURDIR)/requirements-dev.txt 2> said.txt; then cat said.txt; \
+		elif [ -s found.txt ]; then cat found.txt; exit 1; else tail -n 1 said.txt >&2; \
+		echo "not audited: no vulnerability service answers. This says nothing about the locked versions." >&2; exit 1; fi
 
 $(VENV)/.created:
 	@[ -n "$(PYTHON)" ] || { echo "mirrortui needs Python 3.11 or later with its venv module;" \

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from html import escape
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from core.text import display
 from core.units import format_time
+from core.urls import quote_segment
 
 ROTATE_BYTES = 10_000_000
 KEPT_FILES = 5
@@ -23,24 +28,40 @@ LIBRARIES = ("asyncio", "httpcore", "httpx")
 SHORTEST_SECRET = 4
 """Characters; a shorter one stands in ordinary words and numbers, too."""
 
+UNMISTAKABLE = 12
+"""Characters from which on a text that contains a secret can't do so by chance."""
+
 _secrets: set[str] = set()
 
 
-def hide_secret(value: str) -> None:
-    """Have `value` replaced by ``***`` in every log line from now on, also as it is quoted in a URL.
+def hide_secrets(values: Iterable[str]) -> None:
+    """Have each of `values` replaced by ``***`` in every log line from now on, also as others write it.
 
-    One of fewer than SHORTEST_SECRET characters is not: it would blot out half of each line, and so give itself
-    away. This is the second guard only: whoever writes a message leaves secrets out of it, short or long.
+    That is: with other case, in the quotings of URLs and HTML, in base64. What has fewer than SHORTEST_SECRET
+    characters is not hidden: it would blot out half of each line, and so give itself away. This is the second guard
+    only: whoever writes a message leaves secrets out of it, short or long.
     """
-    if len(value) >= SHORTEST_SECRET:
-        _secrets.update((value, quote(value, safe="")))
+    for value in values:
+        if len(value) >= SHORTEST_SECRET:
+            _secrets.update(form.lower() for form in _forms(value))
+
+
+def _forms(value: str) -> tuple[str, ...]:
+    quoted = (quote(value, safe=""), quote(value), quote_plus(value), quote_segment(value))
+    return (value, escape(value), b64encode(value.encode()).decode(), *quoted)
 
 
 def redact_secrets(text: str) -> str:
     """Return `text` with ``***`` in place of every registered secret; longer secrets go first."""
     for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
+        text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     return text
+
+
+def holds_secret(text: str) -> bool:
+    """Tell whether a registered secret stands in `text`, one that is too long to do so by chance."""
+    low = text.lower() if _secrets else ""
+    return any(len(secret) >= UNMISTAKABLE and secret in low for secret in _secrets)
 
 
 def setup_logging(log_file: Path | None, terminal: bool, verbose: int = 0, quiet: bool = False) -> logging.Handler:

@@ -1,23 +1,19 @@
-"""What the commands of the table do: on the marked rows, else on the row under the cursor."""
+"""What the commands of the table do: those that look and move, here; those that write, in tui.orders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.model import CommandKind, FilesetState
-from core.store.commands import Target
 from core.text import display
-from tui.commands import PANES, Command, by_id, confirm_needed
-from tui.hits import Hit, Hits, literal, names, of_failure
+from tui.commands import PANES, Command
+from tui.hits import Hits
+from tui.orders import Orders
 from tui.palette import Palette
 from tui.panes import failed, log
-from tui.screens.confirm import ConfirmScreen
 from tui.screens.copy import CopyScreen
 from tui.screens.help import HelpScreen
-from tui.screens.limits import LimitsScreen
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
@@ -31,6 +27,7 @@ class Actions:
         self._app = app
         self._main = main
         self._hits = Hits(app, main)
+        self._orders = Orders(app, main, self._hits)
 
     def unavailable(self, command: Command) -> str | None:
         """Return why a command can't be given now, or None."""
@@ -50,190 +47,11 @@ class Actions:
     async def run(self, command: Command) -> None:
         """Carry out one command."""
         name = f"do_{command.id}"
-        if hasattr(self, name):
-            await getattr(self, name)()
-        else:
-            await self._move(command.id)
-
-    # Wishes.
-
-    async def _confirmed(
-        self, command: str, hits: Sequence[Hit], consequence: str, lines: Sequence[str] | None = None
-    ) -> bool:
-        entry = by_id(command)
-        need = confirm_needed(entry, len(hits))
-        if need is None:
-            return True
-        typed = str(len(hits)) if need == "type" else None
-        names = [display(hit.name) for hit in hits] if lines is None else lines
-        return await self._app.asked(ConfirmScreen(f"{entry.title}?", names, consequence, typed)) is True
-
-    async def _on_filesets(
-        self, command: str, kind: CommandKind, consequence: str, value: str | None = None, hits: list[Hit] | None = None
-    ) -> None:
-        hits = await self._hits.found() if hits is None else hits
-        filesets = [hit for hit in hits if hit.fileset is not None]
-        if not filesets:
-            self._app.tell(f"{command}: put the cursor on a fileset", "warning")
-            return
-        if await self._confirmed(command, filesets, consequence):
-            names = tuple(hit.fileset for hit in filesets if hit.fileset is not None)
-            self._app.wish(kind, Target(filesets=names, value=value))
-            self._clear_marks()
-
-    def _clear_marks(self) -> None:
-        table = self._main.tables.get(self._main.pane)
-        if table is not None:
-            table.clear_marks()
-
-    async def do_retry(self) -> None:
-        """Retry what is hit: filesets by name, products as a whole."""
-        await self._retry("retry", await self._hits.found())
-
-    async def do_retry_all(self) -> None:
-        """Retry all that the filter lets through."""
-        main = self._main
-        if main.pane == "failed" and not main.preferences.filters.get("failed"):
-            hits = [of_failure(line) for line in main.snapshot.failures]
-            if await self._confirmed("retry_all", hits, "All that failed is tried again at once."):
-                self._app.wish(CommandKind.RETRY, Target())
-            return
-        table = main.tables.get(main.pane)
-        keys = list(table.keys) if table is not None else []
-        await self._retry("retry_all", await self._hits.found(keys))
-
-    async def _retry(self, command: str, hits: list[Hit]) -> None:
-        if not await self._confirmed(command, hits, "They are tried again at once."):
-            return
-        self._of_each(CommandKind.RETRY, hits)
-        self._clear_marks()
-
-    def _of_each(self, kind: CommandKind, hits: Sequence[Hit]) -> None:
-        """Give a command for all filesets that are hit at once, and for each product or mirror."""
-        filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
-        if filesets:
-            self._app.wish(kind, Target(filesets=filesets))
-        for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
-            self._app.wish(kind, Target(mirror=mirror, product=literal(product) if product else None))
-
-    async def do_accept(self) -> None:
-        """Take what was seen for what is wanted, against the catalogue."""
-        hits = await self._hits.found()
-        lines = [line for line in self._main.snapshot.failures if line.acceptable and line.whole in names(hits)]
-        evidence = [
-            f"{failed.what(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
-            f"came {line.seen_size} bytes, MD5 {display(line.seen_digest)}"
-            for line in lines
-        ]
-        words = "What came counts from now on, not what the catalogue says. It is fetched again, and published."
-        if lines and await self._confirmed("accept", hits, words, evidence):
-            self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(names(hits))))
-            self._clear_marks()
-
-    async def do_now(self) -> None:
-        """Fetch next."""
-        await self._on_filesets("now", CommandKind.NOW, "They are fetched before all others.")
-
-    async def do_hold(self) -> None:
-        """Hold filesets, or release them if all of them are held."""
-        hits = await self._hits.found()
-        held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
-        kind = CommandKind.RELEASE if held else CommandKind.HOLD
-        words = "They go on." if held else "They stop until they are released."
-        await self._on_filesets("hold", kind, words, hits=hits)
-
-    async def do_cancel(self) -> None:
-        """Give filesets up."""
-        await self._on_filesets("cancel", CommandKind.CANCEL, "They are given up; what was fetched of them is dropped.")
-
-    async def do_raise(self) -> None:
-        """Raise the priority."""
-        await self._on_filesets("raise", CommandKind.PRIORITY, "Their priority changes.", "+1")
-
-    async def do_lower(self) -> None:
-        """Lower the priority."""
-        await self._on_filesets("lower", CommandKind.PRIORITY, "Their priority changes.", "-1")
-
-    async def do_move_up(self) -> None:
-        """Go before the previous fileset of the product."""
-        await self._on_filesets("move_up", CommandKind.MOVE, "They change their place.", "up")
-
-    async def do_move_down(self) -> None:
-        """Let the next fileset of the product go first."""
-        await self._on_filesets("move_down", CommandKind.MOVE, "They change their place.", "down")
-
-    async def do_pause(self) -> None:
-        """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
-        chosen = {(hit.mirror, hit.product) for hit in await self._hits.found()}
-        overview = self._main.snapshot.overview
-        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
-        mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
-        targets: dict[str, tuple[str, str | None, str | None]] = {
-            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused) for line in lines
-        }
-        targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
-        paused = bool(targets) and all(held for _, _, held in targets.values())
-        hits = [Hit(name, product or "", mirror) for name, (mirror, product, _) in targets.items()]
-        words = "They go on." if paused else "Nothing of them is fetched until resumed."
-        if await self._confirmed("pause", hits, words):
-            kind = CommandKind.RESUME if paused else CommandKind.PAUSE
-            for mirror, product, _ in targets.values():
-                self._app.wish(kind, Target(mirror=mirror, product=product))
-            self._clear_marks()
-
-    async def do_pause_all(self) -> None:
-        """Pause everything; resume it if everything is paused."""
-        overview = self._main.snapshot.overview
-        mirrors = overview.mirrors if overview else ()
-        paused = bool(mirrors) and all(mirror.paused for mirror in mirrors)
-        hits = [Hit(mirror.name, "", mirror.name) for mirror in mirrors]
-        words = "All mirrors go on." if paused else "Nothing is fetched until resumed."
-        if await self._confirmed("pause_all", hits, words):
-            self._app.wish(CommandKind.RESUME if paused else CommandKind.PAUSE, Target())
-
-    async def do_poll(self) -> None:
-        """Look at the source of the products that are hit."""
-        self._of_each(CommandKind.POLL, [replace(hit, fileset=None) for hit in await self._hits.found()])
-
-    async def do_verify(self) -> None:
-        """Have what is published of what is hit read again: filesets by name, products as a whole."""
-        self._of_each(CommandKind.VERIFY, await self._hits.found())
-        self._clear_marks()
-
-    async def do_mirror(self) -> None:
-        """Begin mirroring products, or end it if all of them are mirrored."""
-        hits = await self._hits.found()
-        chosen = {(hit.mirror, hit.product) for hit in hits}
-        overview = self._main.snapshot.overview
-        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
-        ends = bool(lines) and all(line.selected for line in lines)
-        names = [display(f"{line.mirror}/{line.name}") for line in lines]
-        if ends:
-            words = "No more of them is fetched; what is published stays."
-            if not await self._app.asked(ConfirmScreen("Stop mirroring?", names, words)):
+        for part in (self._orders, self):
+            if hasattr(part, name):
+                await getattr(part, name)()
                 return
-        for line in lines:
-            kind = CommandKind.IGNORE if ends else CommandKind.MIRROR
-            self._app.wish(kind, Target(mirror=line.mirror, product=line.name))
-        self._clear_marks()
-
-    async def do_limits(self) -> None:
-        """Ask for other limits."""
-        engine, overview = self._main.config.engine, self._main.snapshot.overview
-        now = (overview.limit_transfers, overview.limit_bandwidth) if overview else (None, None)
-        chosen = await self._app.asked(LimitsScreen(now[0], now[1], engine.transfers, engine.bandwidth))
-        if chosen is not None:
-            for name, before, after in (
-                ("transfers", now[0], chosen.transfers),
-                ("bandwidth", now[1], chosen.bandwidth),
-            ):
-                if before != after:
-                    value = "" if after is None else str(after)
-                    self._app.wish(CommandKind.LIMIT, Target(value=f"{name}={value}"))
-
-    async def do_engine(self) -> None:
-        """Start an engine."""
-        self._app.start_engine()
+        await self._move(command.id)
 
     # The view.
 
@@ -318,8 +136,10 @@ class Actions:
             keys = set(self._hits.keys())
             return [f"{log.where(line)} {display(line.message)}" for line in main.snapshot.events if line.id in keys]
         if main.pane == "failed":
-            lines = main.lists.failure_lines(self._hits.keys())
-            return [f"{failed.what(line)}: {display(line.kind)}: {display(line.detail)}" for line in lines]
+            rows = self._hits.keys()
+            told = [(failed.of_group(one), one.kind, one.detail) for one in main.lists.groups(rows)]
+            told += [(failed.what(line), line.kind, line.detail) for line in main.lists.failure_lines(rows)]
+            return [f"{what}: {display(kind)}: {display(detail)}" for what, kind, detail in told]
         return [display(hit.name) for hit in await self._hits.found()]
 
     async def do_back(self) -> None:
@@ -332,6 +152,8 @@ class Actions:
             main.redraw()
         elif table is not None and table.marked:
             table.clear_marks()
+        elif main.pane == "failed" and (group := main.lists.group_at_cursor()) and group.key in main.lists.opened:
+            main.open_group(group, False)
         elif main.preferences.problems:
             await self.do_problems()
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,10 +19,8 @@ from core.config import Config, find_config, load_config
 from core.engine.watchers import Watching
 from core.errors import ExitCode
 from core.model import CommandKind
-from core.store import screens
 from core.store.commands import Target
 from core.store.database import Database
-from core.store.screens import QueueLine
 from core.text import display
 from tui import attach, preferences
 from tui.actions import Actions
@@ -144,11 +142,10 @@ class Dashboard(App[ExitCode]):
         self._begin(self.wishes.send(kind, target), "wishes")
         self.bridge.look()
 
-    async def queue_lines(self, filesets: list[int]) -> list[QueueLine]:
-        """Return filesets by their ids, in this order, also those that are not on the screen."""
+    async def reading(self, read: Callable[[Database], Awaitable[AnswerT]]) -> AnswerT:
+        """Return what `read` finds in the state: also what is not on the screen. Raises StateError."""
         async with await Database.open_reader(self.config.engine.state) as db:
-            found = await screens.queue_lines(db, filesets)
-        return [found[fileset] for fileset in filesets if fileset in found]
+            return await read(db)
 
     async def asked(self, dialog: Dialog[AnswerT]) -> AnswerT | None:
         """Show a dialog, and return its answer; None if the operator stayed."""
@@ -215,4 +212,4 @@ def run(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
     config.engine.state.parent.mkdir(parents=True, exist_ok=True)
     with Watching(config.engine.state):
         app = Dashboard(config, found, read_only=read_only or config.dashboard.read_only)
-        return app.run() or ExitCode.OK
+        return app.run() or (ExitCode.INTERNAL if app.return_code else ExitCode.OK)

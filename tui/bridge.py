@@ -6,14 +6,23 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.errors import StateError
 from core.store import screens
 from core.store.database import Database
-from core.store.screens import EventLine, FailureLine, FileLine, FilesetDetails, Overview, ProductDetails, QueueLine
+from core.store.screens import (
+    EventLine,
+    FailureGroup,
+    FailureLine,
+    FileLine,
+    FilesetDetails,
+    Overview,
+    ProductDetails,
+    QueueLine,
+)
 from core.text import display
 from tui import attach
 from tui.rates import Rates
@@ -47,10 +56,13 @@ class _Slow:
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """What failed, by kind and line by line, and when it was read."""
+    """What failed, when and how long that was read, and what was asked for."""
 
     at: float = float("-inf")
+    took: float = 0.0
+    wanted: tuple[str, frozenset[str]] = ("", frozenset())
     kinds: Mapping[str, int] = field(default_factory=dict)
+    groups: tuple[FailureGroup, ...] = ()
     lines: tuple[FailureLine, ...] = ()
 
 
@@ -76,6 +88,7 @@ class Bridge:
         self._queue: tuple[int, ...] = ()
         self._queue_of: tuple[object, ...] = ()
         self._events: tuple[EventLine, ...] = ()
+        self._engine: attach.Engine | None = None
 
     def want(self, view: View) -> None:
         """Read this from now on, and the first time at once."""
@@ -106,6 +119,9 @@ class Bridge:
             seen = await db.value("PRAGMA data_version")
             due = now - painted
             changed = seen != version and due >= max(PAINT_SECONDS, rest)
+            before, self._engine = self._engine, attach.find(self._state)
+            if self._engine != before:
+                self._wanted.set()  # who moves the bytes is told at once, however long a reading takes
             if changed or self._wanted.is_set() or due >= max(STEADY_SECONDS, rest):
                 self._wanted.clear()
                 version, painted = seen, now
@@ -119,31 +135,30 @@ class Bridge:
         overview = await screens.overview(db, now)
         self._meter(overview)
         await self._read_queue(db, version, view)
-        wanted = view.visible or self._queue[:STEPS]
         events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
         self._events = (*self._events, *events)[-EVENTS:]
-        lines = await screens.queue_lines(db, wanted)
+        lines = await screens.queue_lines(db, in_sight(self._queue, view))
         await self._read_history(db, now)
         details, files = await self._read_details(db, view, overview, now)
-        engine = attach.find(self._state)
-        if engine is None:
-            overview, lines, details = _at_rest(overview, lines, details)
-        return Snapshot(
+        failed = await self._read_failures(db, overview, view)
+        snapshot = Snapshot(
             at=now,
             view=view,
             overview=overview,
             queue=self._queue,
             lines=lines,
-            failures=await self._read_failures(db, overview),
+            groups=failed.groups,
+            failures=failed.lines,
             events=self._events,
             throughput=Throughput(self._slow.history, self._rates.rate(ALL)),
             rates={line.id: self._rates.rate(line.id) for line in overview.products},
             fileset_rates=self._meter_filesets(lines.values()),
-            engine=engine,
+            engine=self._engine,
             details=details,
             files=files,
             details_history=self._slow.of_subject,
         )
+        return _at_rest(snapshot) if snapshot.engine is None else snapshot
 
     async def _read_queue(self, db: Database, version: int, view: View) -> None:
         """Read the order of the queue, unless it was read of this very version of the state."""
@@ -154,12 +169,19 @@ class Bridge:
                 self._queue = tuple(queue)  # else the same object: so the table sees at once that nothing has changed
             self._queue_of = of
 
-    async def _read_failures(self, db: Database, overview: Overview) -> tuple[FailureLine, ...]:
-        """Return what failed; with thousands of them it is read anew only if their number changes, and now and then."""
-        kinds, at = dict(overview.failures_by_kind), self._ticks()
-        if kinds != self._failed.kinds or at - self._failed.at >= FAILURES_SECONDS:
-            self._failed = _Failed(at, kinds, tuple(await screens.failure_lines(db)))
-        return self._failed.lines
+    async def _read_failures(self, db: Database, overview: Overview, view: View) -> _Failed:
+        """Return what failed. It is read anew if something else is asked for, if its number changes, and now and then;
+        what takes long, less often.
+        """
+        before, kinds, at = self._failed, dict(overview.failures_by_kind), self._ticks()
+        wanted, age = (view.failed_like, view.opened), at - before.at
+        due = age >= FAILURES_SECONDS or kinds != before.kinds
+        if wanted != before.wanted or (due and age >= before.took * REST_FACTOR):
+            groups = await screens.failure_groups(db, view.failed_like)
+            listed = [one.key for one in groups if not one.many or one.key in view.opened]
+            lines = await screens.failure_lines(db, like=view.failed_like, groups=listed)
+            self._failed = _Failed(at, self._ticks() - at, wanted, kinds, tuple(groups), tuple(lines))
+        return self._failed
 
     def _meter(self, overview: Overview) -> None:
         at = self._ticks()
@@ -196,19 +218,32 @@ class Bridge:
         return await screens.fileset_details(db, view.subject.id), tuple(files)
 
 
-Details = ProductDetails | FilesetDetails | None
+def in_sight(queue: Sequence[int], view: View) -> Sequence[int]:
+    """Return the filesets that will be in sight on a screen that showed `view`, when it shows `queue`."""
+    rows = len(view.visible)
+    if not rows:
+        return queue[:STEPS]
+    (anchor, line), first = view.anchor, 0
+    with contextlib.suppress(ValueError):
+        first = max(0, queue.index(anchor) - line) if anchor is not None else 0
+    return list(dict.fromkeys((*queue[first : first + rows], *queue[:rows], *view.visible)))
 
 
-def _at_rest(
-    overview: Overview, lines: dict[int, QueueLine], details: Details
-) -> tuple[Overview, dict[int, QueueLine], Details]:
-    """Return the same without transfers under way: an engine that died has left its own in the state."""
+def _at_rest(snapshot: Snapshot) -> Snapshot:
+    """Return the same with nothing under way: an engine that died has left its transfers in the state."""
+    overview, details = snapshot.overview, snapshot.details
+    if overview is not None:
+        overview = replace(overview, products=tuple(line._replace(active=0) for line in overview.products))
     if isinstance(details, ProductDetails):
         details = replace(details, line=details.line._replace(active=0))
     elif details is not None:
         details = replace(details, line=replace(details.line, active=0))
-    return (
-        replace(overview, products=tuple(line._replace(active=0) for line in overview.products)),
-        {key: replace(line, active=0) for key, line in lines.items()},
-        details,
+    return replace(
+        snapshot,
+        overview=overview,
+        details=details,
+        lines={key: replace(line, active=0) for key, line in snapshot.lines.items()},
+        throughput=Throughput(snapshot.throughput.history),
+        rates={},
+        fileset_rates={},
     )

@@ -101,7 +101,7 @@ COMMANDS: tuple[Command, ...] = (
     _view("reverse", "S", "Reverse", "Turn the order round.", LISTS),
     _view("available", "n", "Available", "Show or hide products that nobody mirrors.", _PRODUCTS, "Available"),
     _view("follow", "F", "Follow", "Stay at the newest line, or stop there.", frozenset({"log"}), "Follow"),
-    _view("details", "enter", "Details", "Show all about the row.", ALL - _DETAILS, "Details"),
+    _view("details", "enter", "Details", "Show all of the row; open a group of failures.", ALL - _DETAILS, "Details"),
     _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
     _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
     _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),

@@ -62,6 +62,11 @@ def rate(bytes_per_second: float) -> str:
     return f"{format_bytes(round(bytes_per_second))}/s" if bytes_per_second >= 1 else ""
 
 
+def short_rate(bytes_per_second: float) -> str:
+    """Write a rate for a narrow column that is headed B/s: ``84.2M``; nothing for none."""
+    return format_bytes(round(bytes_per_second)).removesuffix("B").replace(" ", "") if bytes_per_second >= 1 else ""
+
+
 def eta(left: int, bytes_per_second: float) -> float | None:
     """Return the seconds until `left` bytes have come; None if that can't be told."""
     if not left:

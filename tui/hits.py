@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.store.screens import FailureLine, FilesetDetails, ProductDetails
+from core.store.screens import (
+    FailureLine,
+    FilesetDetails,
+    ProductDetails,
+    failed_filesets,
+    failure_lines,
+    failures_of,
+    queue_lines,
+)
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
@@ -56,11 +64,12 @@ class Hits:
                 Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in main.lists.product_lines(chosen)
             ]
         elif main.pane == "failed":
-            found = [of_failure(line) for line in main.lists.failure_lines(chosen)]
+            found = await self._failed(chosen)
         else:
-            lines = await self._app.queue_lines([key for key in chosen if isinstance(key, int)])
-            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines]
-        return list({hit.name: hit for hit in found}.values())
+            filesets = [key for key in chosen if isinstance(key, int)]
+            lines = await self._app.reading(lambda db: queue_lines(db, filesets))
+            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines.values()]
+        return _once(found)
 
     def _subject(self) -> list[Hit]:
         match self._main.snapshot.details:
@@ -72,13 +81,45 @@ class Hits:
 
     def acceptable(self) -> bool:
         """Tell whether any of it is in quarantine with evidence that can be accepted."""
-        main = self._main
+        main, keys = self._main, self.keys()
         if main.pane == "failed":
-            return any(line.acceptable for line in main.lists.failure_lines(self.keys()))
+            lines, groups = main.lists.failure_lines(keys), main.lists.groups(keys)
+            return any(line.acceptable for line in lines) or any(group.acceptable for group in groups)
         details = main.snapshot.details
-        return isinstance(details, FilesetDetails) and any(
-            line.acceptable for line in main.snapshot.failures if line.fileset_id == details.line.id
-        )
+        return isinstance(details, FilesetDetails) and details.acceptable
+
+    async def evidence(self) -> list[FailureLine]:
+        """Return those failures of it that can be accepted."""
+        main, keys = self._main, self.keys()
+        details = main.snapshot.details
+        if main.pane == "failed":
+            found = main.lists.failure_lines(keys)
+            if groups := [group.key for group in main.lists.groups(keys)]:
+                found = [*found, *await self._app.reading(lambda db: failure_lines(db, like=self._like, groups=groups))]
+        elif isinstance(details, FilesetDetails):
+            fileset = details.line.id
+            found = await self._app.reading(lambda db: failures_of(db, fileset))
+        else:
+            found = []
+        return list({line.key: line for line in found if line.acceptable}.values())
+
+    @property
+    def _like(self) -> str:
+        return self._main.preferences.filters.get("failed", "")
+
+    async def all_failed(self) -> list[Hit]:
+        """Return all that failed and that the filter lets through."""
+        return _once(map(of_failure, await self._app.reading(lambda db: failed_filesets(db, self._like))))
+
+    async def _failed(self, keys: Sequence[Hashable]) -> list[Hit]:
+        lines = self._main.lists.failure_lines(keys)
+        if groups := [group.key for group in self._main.lists.groups(keys)]:
+            lines = [*lines, *await self._app.reading(lambda db: failed_filesets(db, self._like, groups))]
+        return [of_failure(line) for line in lines]
+
+
+def _once(hits: Iterable[Hit]) -> list[Hit]:
+    return list({hit.name: hit for hit in hits}.values())
 
 
 def names(hits: Sequence[Hit]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from core.store.screens import (
     EventLine,
+    FailureGroup,
     FailureLine,
     FileLine,
     FilesetDetails,
@@ -35,9 +36,15 @@ class View:
     like: str = ""
     problems: bool = False
     visible: tuple[int, ...] = ()
+    """The filesets of the queue that are in sight, from top to bottom."""
+    anchor: tuple[int | None, int] = (None, 0)
+    """That of them which stays on its line whatever comes and goes, and that line."""
     subject: Subject | None = None
     files: bool = False
     """Whether the files of the subject are wanted."""
+    failed_like: str = ""
+    opened: frozenset[str] = frozenset()
+    """The groups of failures whose lines are wanted, however many these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,10 @@ class Snapshot:
     overview: Overview | None = None
     queue: tuple[int, ...] = ()
     lines: Mapping[int, QueueLine] = field(default_factory=dict)
+    groups: tuple[FailureGroup, ...] = ()
+    """All that failed and that the filter lets through."""
     failures: tuple[FailureLine, ...] = ()
+    """Line by line, where it is little or was asked for."""
     events: tuple[EventLine, ...] = ()
     throughput: Throughput = field(default_factory=Throughput)
     rates: Mapping[int, float] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.config.choice import matches
-from core.config.loading import find_config, load_config
+from core.config.loading import exposed_secret, find_config, load_config
 from core.config.models import Config, Dashboard, Engine, Mirror, OnHangup, Protocol
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Mirror",
     "OnHangup",
     "Protocol",
+    "exposed_secret",
     "find_config",
     "load_config",
     "matches",

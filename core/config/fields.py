@@ -1,13 +1,12 @@
 """What a key of the configuration may hold.
 
 Each function turns a TOML value into what the engine uses, or raises ValueError with what was expected.
-None of these texts shows a value that may be a secret.
+None of these texts shows a value that may be a secret; the keys of secrets are in core.config.credentials.
 """
 
 # ruff: noqa: TRY004 - pydantic collects ValueError; a TypeError would end the validation
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -16,22 +15,17 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationInfo
+from pydantic import ValidationInfo
 
 from core.names import unsafe_name
 from core.units import format_duration, parse_duration, quoted
 
 EnumT = TypeVar("EnumT", bound=StrEnum)
 
+_UMASK = re.compile(r"0{0,2}[0-7]{2}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _KEYS = 'expected a key such as "r", or a list of keys'
 _BRACKETS = re.compile(r"\[!?.[^\]]*\]")
-_TELLING = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
-"""In the name of a header: its value is a secret, wherever it comes from."""
-_OWN_HEADERS = frozenset({"accept-encoding", "connection", "content-length", "host", "if-range", "range"})
-"""What the engine itself must say for resuming and framing to be right."""
 
 
 def base_folder(info: ValidationInfo) -> Path:
@@ -56,6 +50,17 @@ def whole_number(low: int, high: int) -> Callable[[object], int]:
         raise ValueError(f"expected a whole number from {low} to {high}, got {quoted(value)}")
 
     return check
+
+
+def umask(value: object) -> int | None:
+    """Octal digits: the permissions that new files don't get; None for empty text, which leaves them as they are."""
+    if value == "":
+        return None
+    if isinstance(value, str) and _UMASK.fullmatch(value):
+        return int(value, 8)
+    raise ValueError(
+        f'expected octal digits such as "022" or "027", which take nothing from the owner, or "", got {quoted(value)}'
+    )
 
 
 def at_least(seconds: float) -> Callable[[object], float]:
@@ -184,7 +189,7 @@ def source_url(value: object) -> str:
     if not good or not value.isprintable() or " " in value:
         raise ValueError(f"{expected}{shown}")
     if "@" in parts.netloc:
-        raise ValueError("expected the user either in the URL or in username and password_env")
+        raise ValueError("expected the user either in the URL or in keys such as username and password_file")
     if parts.query or parts.fragment:
         raise ValueError(f'{expected} without "?" and "#"{shown}')
     return value.removesuffix("/index.txt").rstrip("/")
@@ -195,67 +200,6 @@ def username(value: object) -> str | None:
     if value is None or (isinstance(value, str) and value and value.isprintable() and ":" not in value):
         return value
     raise ValueError('expected a user name without ":"')
-
-
-def variable(value: object, info: ValidationInfo) -> str | None:
-    """The name of an environment variable, which must be set if secrets are wanted at all.
-
-    What was written is shown only if it can be such a name: it may be the secret itself.
-    """
-    if value is None:
-        return None
-    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
-        raise ValueError('expected the name of an environment variable such as "PS1_PASSWORD"')
-    secret(value, info)
-    return value
-
-
-def secret(name: str, info: ValidationInfo) -> SecretStr | None:
-    """Return what the environment variable `name` holds; None if this process needs no secrets."""
-    if not (info.context or {}).get("secrets", True):
-        return None
-    value = os.environ.get(name)
-    if not value:
-        raise ValueError(f"expected the environment variable {name} to be set")
-    return SecretStr(value)
-
-
-def headers(value: object, info: ValidationInfo) -> tuple[tuple[str, str | SecretStr], ...]:
-    """A table of request headers; a value ``"env:NAME"`` is taken from the environment.
-
-    Such a value is a secret, and so is every one of a header whose name tells that it holds one.
-    """
-    if not isinstance(value, dict):
-        raise ValueError('expected a table such as { "X-Api-Key" = "env:PS1_KEY" }')
-    return tuple((name, held) for name, text in value.items() if (held := _header(name, text, info)) is not None)
-
-
-def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | str | None:
-    if not _HEADER.fullmatch(name):
-        raise ValueError(f"expected the name of a header, got {quoted(name)}")
-    if name.lower() in _OWN_HEADERS:
-        raise ValueError(f"{name}: expected another header; this one is set by mirrortui itself")
-    if not isinstance(value, str):
-        raise ValueError(f'{name}: expected text in quotes, or "env:NAME"')
-    held: SecretStr | None = SecretStr(value)
-    if value.startswith("env:"):
-        variable(value[4:], info)
-        held = secret(value[4:], info)
-    if held is not None:
-        demand_header_text(name, held)
-    return held if value.startswith("env:") or _TELLING.search(name) else value
-
-
-def revealed(value: SecretStr | str) -> str:
-    """Return the text itself, be it a secret or not."""
-    return value.get_secret_value() if isinstance(value, SecretStr) else value
-
-
-def demand_header_text(name: str, value: SecretStr) -> None:
-    """Raise ValueError if `value` would break out of its header line."""
-    text = value.get_secret_value()
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError(f"{name}: expected printable ASCII text without line ends")
 
 
 def _each(value: object, expected: str, refuse: Callable[[str], str | None]) -> tuple[str, ...]:

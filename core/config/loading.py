@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 import tomllib
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +29,8 @@ def find_config(explicit: Path | None) -> Path:
     """Return the configuration file to use.
 
     `explicit`, or else what $MIRRORTUI_CONFIG names, must be there. Otherwise it is the first that exists in the
-    current folder, the user's configuration folder and SYSTEM_FOLDER. Raises ConfigError that says where it looked.
+    current folder, the user's configuration folder and SYSTEM_FOLDER. Raises ConfigError that says where it looked,
+    or that what it found in the current folder is another user's: it could send our secrets, and write, anywhere.
     """
     named = os.environ.get(VARIABLE)
     if explicit is not None or named:
@@ -39,6 +41,8 @@ def find_config(explicit: Path | None) -> Path:
     places = search_places()
     for path in places:
         if os.access(path, os.F_OK):
+            if not path.is_absolute() and path.stat().st_uid not in {0, os.geteuid()}:
+                raise ConfigError(f"{display(path)}: belongs to another user; name it by --config if it is meant")
             return path
     looked = ", ".join(display(path) for path in places)
     raise ConfigError(f"no configuration found (looked for {looked}); `mirrortui init` writes one")
@@ -58,12 +62,24 @@ def nothing_configured(explicit: Path | None) -> bool:
 def load_config(path: Path, *, with_secrets: bool = True) -> Config:
     """Return the validated configuration in `path`; relative paths in it start from its folder.
 
-    With `with_secrets` False, environment variables that hold secrets need not be set: for processes that contact
-    no source. Creates the folder of the state file if that is the default one. Raises ConfigError.
+    With `with_secrets` False, no environment variable or file with a secret need be there: for processes that contact
+    no source. Creates the folder of the state file if that is the default one. Raises ConfigError, also for a file
+    with credentials that everybody may write to: its URLs tell where they are sent.
     """
     config = parse_config(_read(path), path, with_secrets=with_secrets)
+    if any(mirror.secrets() for mirror in config.mirrors) and _mode(path) & stat.S_IWOTH:
+        raise ConfigError(
+            f"{display(path)}: names credentials, but everybody may write to it: chmod o-w {display(path)}"
+        )
     _create_default_folder(config.engine.state)
     return config
+
+
+def exposed_secret(path: Path, config: Config) -> str | None:
+    """Return what is to be said if a secret stands in the file itself, and others than its owner can read it."""
+    if not any(mirror.written_secret for mirror in config.mirrors) or not _mode(path) & (stat.S_IRGRP | stat.S_IROTH):
+        return None
+    return f"{display(path)}: holds a secret, and others can read it: chmod 600, or name a variable or file instead"
 
 
 def parse_config(text: str, path: Path, *, with_secrets: bool = True) -> Config:
@@ -88,6 +104,13 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{display(path)}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{display(path)}: expected UTF-8 text, found another byte at {error.start}") from None
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _create_default_folder(state: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from base64 import b64encode
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -18,13 +17,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from core.config import fields
+from core.config import credentials, fields
 from core.config.choice import ProductChoice
 from core.errors import ConfigError
 from core.model import Durability
@@ -64,7 +64,12 @@ Timeout = Annotated[float, BeforeValidator(fields.at_least(0.01))]
 Rate = Annotated[int, BeforeValidator(parse_rate)]
 Globs = Annotated[tuple[str, ...], BeforeValidator(fields.globs)]
 Slots = Annotated[int, BeforeValidator(fields.whole_number(1, 1024))]
-Variable = Annotated[str | None, BeforeValidator(fields.variable)]
+Variable = Annotated[str | None, BeforeValidator(credentials.variable)]
+SecretFile = Annotated[Path | None, BeforeValidator(credentials.secret_file)]
+
+WAYS = ("username", "netrc", "bearer_env", "bearer_file")
+"""To log in, beside a header Authorization."""
+PASSWORDS = ("password_env", "password_file")
 
 
 class Engine(_Table):
@@ -78,13 +83,14 @@ class Engine(_Table):
     min_free: Annotated[Space, BeforeValidator(parse_space)] = Space(percent=5.0)
     drain_timeout: Annotated[float, BeforeValidator(fields.at_least(0.0))] = 600.0
     durability: Annotated[Durability, BeforeValidator(fields.one_of(Durability))] = Durability.FILESET
+    umask: Annotated[int | None, BeforeValidator(fields.umask)] = None
 
 
 class Mirror(_Table):
     """One source, one destination, a choice of products; bytes a second, seconds, and absolute paths.
 
     `username` and `password` may come from the URL, which is kept without them. `password` and `bearer` are taken
-    from the environment variables that `password_env` and `bearer_env` name, and can't be written as keys.
+    from the environment variables or files that keys such as `password_env` name, and can't be written as keys.
     """
 
     name: Annotated[str, BeforeValidator(fields.mirror_name), Field(examples=["ps1"])]
@@ -104,15 +110,20 @@ class Mirror(_Table):
     priority: Annotated[int, BeforeValidator(fields.whole_number(-100, 100))] = 0
     username: Annotated[str | None, BeforeValidator(fields.username)] = None
     password_env: Variable = None
+    password_file: SecretFile = None
     password: SecretStr | None = Field(default=None, validate_default=True, exclude=True)
+    netrc: Annotated[Path | None, BeforeValidator(credentials.netrc_file)] = None
     bearer_env: Variable = None
+    bearer_file: SecretFile = None
     bearer: SecretStr | None = Field(default=None, validate_default=True, exclude=True)
     ca_file: Annotated[Path | None, BeforeValidator(fields.existing_file)] = None
-    headers: Annotated[tuple[tuple[str, str | SecretStr], ...], BeforeValidator(fields.headers)] = ()
+    headers: Annotated[tuple[tuple[str, str | SecretStr], ...], BeforeValidator(credentials.headers)] = ()
     connect_timeout: Timeout = 30.0
     index_timeout: Timeout = 60.0
     stall_timeout: Timeout = 60.0
     min_rate: Rate = 100
+
+    _of_netrc: credentials.Login | None = PrivateAttr(default=None)
 
     @property
     def choice(self) -> ProductChoice:
@@ -123,29 +134,40 @@ class Mirror(_Table):
         """Return the most seconds that `product` may lag: those of the first glob that matches, or None."""
         return next((seconds for glob, seconds in self.max_lag if fnmatchcase(product, glob)), None)
 
-    def password_value(self) -> str | None:
-        """Return the password itself, or None."""
-        return self.password.get_secret_value() if self.password else None
+    def login(self) -> tuple[str | None, str | None]:
+        """Return user and password for HTTP Basic authentication; None where there is none."""
+        user, password = self._of_netrc or (self.username, self.password)
+        return user, credentials.revealed(password) if password else None
 
     def credential_headers(self) -> tuple[tuple[str, str], ...]:
         """Return the configured headers and the bearer token as request headers, with their secrets."""
-        configured = tuple((name, fields.revealed(value)) for name, value in self.headers)
-        return (*configured, ("Authorization", f"Bearer {fields.revealed(self.bearer)}")) if self.bearer else configured
+        configured = tuple((name, credentials.revealed(value)) for name, value in self.headers)
+        if not self.bearer:
+            return configured
+        return (*configured, ("Authorization", f"Bearer {credentials.revealed(self.bearer)}"))
 
     def secrets(self) -> tuple[str, ...]:
         """Return every text that must never be shown, also as it looks on the wire."""
-        found = [fields.revealed(value) for _, value in self.headers if isinstance(value, SecretStr)]
+        found = [credentials.revealed(value) for _, value in self.headers if isinstance(value, SecretStr)]
         if self.bearer:
-            found.append(fields.revealed(self.bearer))
-        if password := self.password_value():
-            found += [password, b64encode(f"{self.username}:{password}".encode()).decode()]
+            found.append(credentials.revealed(self.bearer))
+        user, password = self.login()
+        if password:
+            found += [password, credentials.wire_form(user or "", password)]
         return tuple(found)
+
+    @property
+    def written_secret(self) -> bool:
+        """Whether a secret stands in the configuration itself: in the URL, or in a header."""
+        return any(
+            isinstance(held, credentials.Written) for held in (self.password, *(value for _, value in self.headers))
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _take_user_out_of_url(cls, data: Any) -> Any:
         url = data.get("url") if isinstance(data, dict) else None
-        if not isinstance(url, str) or {"username", "password_env"} & data.keys():
+        if not isinstance(url, str) or {*WAYS, *PASSWORDS} & data.keys():
             return data
         try:
             parts = urlsplit(url)
@@ -156,28 +178,45 @@ class Mirror(_Table):
         user, _, host = parts.netloc.rpartition("@")
         name, colon, password = user.partition(":")
         taken = {"url": urlunsplit(parts._replace(netloc=host)), "username": unquote(name)}
-        return data | taken | ({"password": SecretStr(unquote(password))} if colon else {})
+        return data | taken | ({"password": credentials.Written(unquote(password))} if colon else {})
 
     @field_validator("password", "bearer", mode="plain")
     @classmethod
     def _secret(cls, value: object, info: ValidationInfo) -> SecretStr | None:
         if value is None:
-            variable = info.data.get(f"{info.field_name}_env")
-            return fields.secret(variable, info) if variable else None
+            if not credentials.wanted(info):
+                return None
+            if variable := info.data.get(f"{info.field_name}_env"):
+                return credentials.from_environment(variable)
+            file = info.data.get(f"{info.field_name}_file")
+            return credentials.from_file(file) if file else None
         if isinstance(value, SecretStr):
             return value
-        raise ValueError(f"expected no secret here; name an environment variable in {info.field_name}_env")
+        raise ValueError(
+            f"expected no secret here; name what holds it in {info.field_name}_env or {info.field_name}_file"
+        )
 
     @model_validator(mode="after")
-    def _one_way_to_log_in(self) -> Self:
-        if self.password_env and not self.username:
-            raise ValueError("password_env: expected username beside it")
+    def _one_way_to_log_in(self, info: ValidationInfo) -> Self:
+        ways = [key for key in WAYS if getattr(self, key)]
+        if len(ways) + any(name.lower() == "authorization" for name, _ in self.headers) > 1:
+            raise ValueError(f"expected only one of {', '.join(WAYS)} and a header Authorization")
+        given = [key for key in PASSWORDS if getattr(self, key)]
+        if given and not self.username:
+            raise ValueError(f"{given[0]}: expected username beside it")
+        if len(given) > 1:
+            raise ValueError(f"expected only one of {' and '.join(PASSWORDS)}")
         if self.bearer:
-            fields.demand_header_text("bearer_env", self.bearer)
-        ways = [self.username, self.bearer_env, *(True for name, _ in self.headers if name.lower() == "authorization")]
-        if sum(map(bool, ways)) > 1:
-            raise ValueError("expected only one of username, bearer_env and a header Authorization")
+            credentials.demand_header_text("bearer_env" if self.bearer_env else "bearer_file", self.bearer)
+        if self.netrc and credentials.wanted(info):
+            self._of_netrc = self._found_in_netrc(self.netrc)
         return self
+
+    def _found_in_netrc(self, file: Path) -> credentials.Login:
+        try:
+            return credentials.from_netrc(file, urlsplit(self.url).hostname or "")
+        except ValueError as error:
+            raise ValueError(f"netrc: {error}") from None
 
 
 class Dashboard(_Table):
@@ -206,8 +245,8 @@ class Config(_Table):
         raise ConfigError(f"no mirror is called {quoted(name)}; expected one of: {known}")
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every text that must never be shown."""
-        return tuple(secret for mirror in self.mirrors for secret in mirror.secrets())
+        """Return every text that must never be shown, the passwords of proxies included."""
+        return (*credentials.of_proxies(), *(secret for mirror in self.mirrors for secret in mirror.secrets()))
 
     @model_validator(mode="after")
     def _mirrors_apart(self) -> Self:

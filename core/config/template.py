@@ -25,6 +25,7 @@ TEMPLATE = """\
 # min_free = "5%"                  # kept free on the disk of a destination; or a size such as "20 GB"
 # drain_timeout = "10m"            # how long filesets in progress may go on after a request to stop
 # durability = "fileset"           # what is flushed before publishing: "full", "fileset" or "none"
+# umask = ""                       # what others may do with published files, such as "022" or "027"; "": as started
 
 [dashboard]
 # site = "dc-3"                    # the name of this place; default: that of the host
@@ -51,7 +52,10 @@ destination = "data"               # where published filesets go; the folder abo
 # priority = 0                     # -100 to 100; the mirror with the higher one goes first
 # username = "me"                  # for HTTP Basic authentication; default: none
 # password_env = "PS1_PASSWORD"    # the environment variable that holds the password; default: none
+# password_file = "ps1.password"   # or a file that only its owner can read (chmod 600); default: none
+# netrc = true                     # or user and password from ~/.netrc, or a path; default: none
 # bearer_env = "PS1_TOKEN"         # the environment variable that holds a bearer token; default: none
+# bearer_file = "ps1.token"        # or a file, as for a password; default: none
 # ca_file = "ca.pem"               # a private certificate authority; default: the well-known ones
 # headers = { "X-Api-Key" = "env:PS1_KEY" } # sent with each request, "env:" takes a variable; default: none
 # connect_timeout = "30s"          # for reaching a host

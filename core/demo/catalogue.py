@@ -82,7 +82,7 @@ class Catalogue:
 
     def __init__(self, seed: int, filesets: int, now: float) -> None:
         self._seed = seed
-        self._draw = random.Random(seed)  # noqa: S311
+        self._draw = random.Random(seed)  # noqa: S311 - synthetic, and the same each time
         self._started = int(now)
         self._products = {product.name: product for product in _products()}
         self._lock = threading.Lock()

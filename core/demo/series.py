@@ -136,4 +136,4 @@ def _size(draw: random.Random) -> int:
 
 
 def _draw(seed: str, number: int) -> random.Random:
-    return random.Random(f"{seed}/{number}")  # noqa: S311
+    return random.Random(f"{seed}/{number}")  # noqa: S311 - synthetic, and the same each time

@@ -83,6 +83,10 @@ class Destination(Protocol):
     def device(self) -> int:
         """Which disk it is on, while it is open: destinations of the same number share their free space."""
 
+    @property
+    def folds(self) -> bool:
+        """Tell, while it is open, whether names are one there that differ only in case or in Unicode's spelling."""
+
     def open(self) -> None:
         """Make the destination ready and lock it, unless it is. Raises LeaseHeld if another engine uses it."""
 
@@ -111,7 +115,7 @@ class Destination(Protocol):
         """Complete a staged fileset with its index; refuse one in which there are not so many files."""
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
-        """Bring sealed filesets to disk, as the durability policy demands."""
+        """Bring sealed filesets to disk, as the durability policy demands; drop those of which that failed."""
 
     def publish(self, sealed: Sealed) -> None:
         """Make a sealed fileset visible at its final place, in one step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -20,6 +21,7 @@ MARKER_BYTES = 64
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 BLOCK = 1 << 20
+NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
 
 
 @contextlib.contextmanager
@@ -67,9 +69,10 @@ def marker(private: int) -> str | None:
 
 
 def create(directory: int, name: str, content: bytes) -> None:
-    """Write a whole file."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(os.open(name, flags, 0o644, dir_fd=directory), "wb") as file:
+    """Write a whole new file; what had its name (a link, a pipe, an older one) is put aside, never written through."""
+    remove(directory, name)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(os.open(name, flags, 0o666, dir_fd=directory), "wb") as file:
         file.write(content)
 
 
@@ -89,6 +92,17 @@ def regular_size(directory: int, name: str) -> int | None:
     except FileNotFoundError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def link(source: int, target: int, name: str) -> bool:
+    """Give a file a second place; tell whether that is possible: not every file system can, nor without end."""
+    try:
+        os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in NO_LINKS:
+            return False
+        raise
+    return True
 
 
 def remove(parent: int, name: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.destinations import below, linux, proof
+from core.destinations import below, linux, proof, spelling
 from core.destinations.base import Expected, Found, Gate, Place, Sealed, Verified
 from core.destinations.below import DIRECTORY, INDEX, PRIVATE
 from core.destinations.indexes import listed_names
@@ -39,6 +39,7 @@ class PosixDestination:
     def __init__(self, root: Path, durability: Durability, owner: str):
         self.root = root
         self.device = -1
+        self.folds = False
         self._durability = durability
         self._owner = owner
         self._root = self._private = self._staging = self._lock = -1
@@ -56,6 +57,7 @@ class PosixDestination:
                 self.device = os.fstat(self._root).st_dev
                 self._private = below.make(self._root, PRIVATE)
                 self._take_lock()
+                self.folds = spelling.folds(self._private)
                 self._open_staging()
         except BaseException:
             self.close()
@@ -129,6 +131,8 @@ class PosixDestination:
         self._check(place.product, place.fileset)
         try:
             with below.opened(self._root, place.product) as product:
+                self._check_spelling(self._root, place.product)
+                self._check_spelling(product, place.fileset)
                 final = os.open(place.fileset, DIRECTORY, dir_fd=product)
         except NotADirectoryError:
             raise self._blocked(place) from None
@@ -146,6 +150,14 @@ class PosixDestination:
         for name in names:
             if reason := unsafe_name(name):
                 raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
+
+    def _check_spelling(self, directory: int, name: str) -> None:
+        """Refuse a name that is another's for this file system: one would be published over the other."""
+        if self.folds and (other := spelling.misspelled(directory, name)):
+            raise DiskError(
+                f"{self.root}: {display(name)} is {display(other)} for this file system, which does not tell case or "
+                "spellings apart; have one of them excluded, or move the mirror to a file system that does"
+            )
 
     def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
         """Verify what is in staging, where nothing else may stay; adopt from the final place what is right there."""
@@ -190,8 +202,7 @@ class PosixDestination:
                 right = {one: own for one in missing if (own := proof.proven(final, one))}
                 found.in_place = whole and len(right) == len(missing) > 0 and not _has_strangers(final, missing)
                 if not found.in_place:
-                    for one in right:
-                        os.link(one.name, one.name, src_dir_fd=final, dst_dir_fd=staging, follow_symlinks=False)
+                    right = {one: own for one, own in right.items() if below.link(final, staging, one.name)}
                 found.adopted |= {one.id: own for one, own in right.items()}
         except FileNotFoundError:
             return
@@ -221,20 +232,32 @@ class PosixDestination:
                 os.fsync(directory)
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
-        """Bring sealed filesets to disk. With durability ``full`` their files are there already."""
+        """Bring sealed filesets to disk. With durability ``full`` their files are there already.
+
+        What could not be flushed is dropped: the system may take it for flushed the next time, though it is lost.
+        """
         if self._durability is Durability.NONE:
             return
+        staged = [one for one in sealed if not one.in_place]
         with self._told("could not be flushed to disk"):
-            staged = [one for one in sealed if not one.in_place]
-            names = {one: self._to_flush(one) for one in staged}
-            few = sum(len(files) for files in names.values()) <= SYNC_EACH
-            if not few and linux.sync_file_system(self._staging):
-                return
-            for one in staged:
-                with below.opened(self._staging, str(one.place.fileset_id)) as directory:
-                    for name in names[one]:
-                        below.sync(directory, name)
-                    os.fsync(directory)
+            try:
+                self._flush(staged)
+            except OSError:
+                for one in staged:
+                    with suppress(OSError):
+                        below.remove(self._staging, str(one.place.fileset_id))
+                raise
+
+    def _flush(self, staged: Sequence[Sealed]) -> None:
+        names = {one: self._to_flush(one) for one in staged}
+        few = sum(len(files) for files in names.values()) <= SYNC_EACH
+        if not few and linux.sync_file_system(self._staging):
+            return
+        for one in staged:
+            with below.opened(self._staging, str(one.place.fileset_id)) as directory:
+                for name in names[one]:
+                    below.sync(directory, name)
+                os.fsync(directory)
 
     def _to_flush(self, sealed: Sealed) -> list[str]:
         if self._durability is Durability.FULL:
@@ -252,6 +275,8 @@ class PosixDestination:
         with self._told(f"{display(place.fileset)} cannot be published"):
             product = below.make(self._root, place.product)
             try:
+                self._check_spelling(self._root, place.product)
+                self._check_spelling(product, place.fileset)
                 try:
                     os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
                 except OSError as error:
@@ -360,6 +385,8 @@ class PosixDestination:
         with self._told(f"{path} cannot be written"):
             target = below.make(self._root, product) if product is not None else os.dup(self._root)
             try:
+                if product is not None:
+                    self._check_spelling(self._root, product)
                 self._replace_index(target, b"".join(lines))
             finally:
                 os.close(target)

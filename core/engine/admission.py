@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 
 from core.destinations.base import Expected, Found, Place
@@ -25,10 +26,18 @@ BATCH = 16
 """Filesets admitted at a time from one product."""
 
 
+async def _at_once(_: int) -> None:
+    """Nobody has to let go of a fileset."""
+
+
 class Admission:
-    """Keeps the scheduler fed."""
+    """Keeps the scheduler fed.
+
+    `let_go` returns when nobody is about to publish a fileset: only then may its staging go.
+    """
 
     def __init__(self, context: Context, scheduler: Scheduler):
+        self.let_go: Callable[[int], Awaitable[None]] = _at_once
         self._context = context
         self._scheduler = scheduler
         self._exhausted: set[int] = set()
@@ -36,8 +45,10 @@ class Admission:
         self._turns: dict[int, int] = {}
         """When, as a number that grows, filesets of a product were admitted last."""
         self._resumable: deque[int] = deque()
-        self._beginning: int | None = None
-        self._revoked: set[int | None] = set()
+        self._coming: set[int] = set()
+        """Filesets that are on their way into the schedule ..."""
+        self._revoked: set[int] = set()
+        """... and those of them that were taken away meanwhile."""
         self.working = False
 
     def queued(self, product: int) -> None:
@@ -87,7 +98,7 @@ class Admission:
     async def drop(self, found: Iterable[int]) -> None:
         """Take filesets out of everything that is under way; return when that is recorded."""
         gone = set(found)
-        self._revoked |= gone & {self._beginning}
+        self._revoked |= gone & self._coming
         self._resumable = deque(one for one in self._resumable if one not in gone)
         await self._scheduler.drop(gone)
 
@@ -113,6 +124,7 @@ class Admission:
             mirror = self._context.mirrors.get(number)
             if mirror is None:
                 continue
+            await self.let_go(fileset)
             try:
                 await self._context.in_thread(mirror.destination.drop, fileset)
             except DiskError as error:
@@ -139,7 +151,8 @@ class Admission:
             if not run.exhausted and len(run.pending) < WINDOW // 2:
                 await self._load(run)
         for _ in range(len(self._resumable)):
-            await self._readmit(self._resumable.popleft())
+            if self._resumable:  # while one is brought back, others may be taken away
+                await self._readmit(self._resumable.popleft())
         if self._context.draining.is_set() or self._context.repairs_only:
             return
         admitted = 0
@@ -182,13 +195,14 @@ class Admission:
             await self._context.stop_mirror(mirror, FailureKind.DISK, str(error))
             return 0
         fitting = await self._fitting(product, mirror, rows, room)
-        if fitting:
-            admitted = [row.id for row in fitting]
-            await self._context.journal.write(lambda db: filesets.admit(db, admitted, self._context.lease))
-        for row in fitting:
-            await self._begin(row, mirror)
-            if shares is not None:
-                shares.add(product, 1, min(row.files, WINDOW))
+        admitted = [row.id for row in fitting]
+        with self._on_their_way(admitted):
+            if admitted:
+                await self._context.journal.write(lambda db: filesets.admit(db, admitted, self._context.lease))
+            for row in fitting:
+                await self._begin(row, mirror)
+                if shares is not None:
+                    shares.add(product, 1, min(row.files, WINDOW))
         self._turns[product] = max(self._turns.values(), default=0) + 1
         return len(fitting)
 
@@ -205,37 +219,58 @@ class Admission:
         return fitting
 
     async def _readmit(self, fileset: int) -> None:
+        with self._on_their_way([fileset]):
+            await self._bring_back(fileset)
+
+    async def _bring_back(self, fileset: int) -> None:
         row = await filesets.get(self._context.db, fileset)
         mirror = self._context.mirror_of(row.product_id) if row else None
-        if row is None or mirror is None or not mirror.working:
+        if row is None or row.state is not FilesetState.TRANSFERRING or mirror is None or not mirror.working:
             return
         if not self._shares(mirror).room(row.product_id).filesets:
-            self._resumable.append(fileset)
+            if fileset not in self._revoked:
+                self._resumable.append(fileset)
             return
         await self._scheduler.recorder.flush()
         await self._begin(row, mirror)
+
+    @contextmanager
+    def _on_their_way(self, found: Collection[int]) -> Iterator[None]:
+        """Have `drop` revoke filesets that are not in the schedule yet."""
+        self._coming.update(found)
+        try:
+            yield
+        finally:
+            self._coming.difference_update(found)
+            self._revoked.difference_update(found)
 
     async def _begin(self, row: FilesetRow, mirror: MirrorRun) -> None:
         """Bring one fileset into the schedule, unless it is taken away meanwhile."""
         name = mirror.products.get(row.product_id)
         if name is None or row.id in self._scheduler.runs or self._context.publishing(row.id):
             return
-        self._beginning = row.id
         try:
             run = await self._prepare(Run(row, mirror, Place(row.id, name, row.name)))
-            now = await filesets.get(self._context.db, row.id)
-            wanted = now is not None and now.state is FilesetState.TRANSFERRING and row.product_id in mirror.products
-            if not wanted or row.id in self._revoked:
-                return
-            if self._context.draining.is_set() and not run.begun:
-                await self._context.journal.write(lambda db: filesets.give_back(db, [row.id]))
-                return
-            self._scheduler.add(run)
         except DiskError as error:
-            await self._context.disk_refused(mirror, row, error)
-        finally:
-            self._revoked.discard(row.id)
-            self._beginning = None
+            if not await self._taken_away(row, mirror):
+                await self._context.disk_refused(mirror, row, error)
+            return
+        if await self._taken_away(row, mirror):
+            return
+        if self._context.draining.is_set() and not run.begun:
+            await self._context.journal.write(lambda db: filesets.give_back(db, [row.id]))
+            return
+        self._scheduler.add(run)
+
+    async def _taken_away(self, row: FilesetRow, mirror: MirrorRun) -> bool:
+        """Tell whether a fileset was taken away on its way into the schedule; staging that is of no use then goes."""
+        now = await filesets.get(self._context.db, row.id)
+        open_still = now is not None and now.state is FilesetState.TRANSFERRING and row.product_id in mirror.products
+        if open_still and row.id not in self._revoked:
+            return False
+        if not await filesets.still_staged(self._context.db, [row.id]):
+            await self.drop_staging([row.id])
+        return True
 
     async def _prepare(self, run: Run) -> Run:
         fresh = await self._context.in_thread(run.mirror.destination.stage, run.place)

@@ -61,6 +61,8 @@ class MirrorRun:
     host: str
     paused: bool = False
     stop: Stop | None = None
+    told: str = ""
+    """Why it was stopped last, unless something came since then: what lasts is told once."""
     products: dict[int, str] = field(default_factory=dict)
     """Names of the products that are mirrored and not paused, by id."""
 
@@ -95,6 +97,7 @@ class Context:
         """When this engine took its lease: what was wished before was meant for another."""
         self.publishing: Callable[[int], bool] = lambda _: False
         """Tells whether a fileset is being published by this engine."""
+        journal.on_short = lambda: self.spawn(self._stop_short())
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._threads = ThreadPoolExecutor(THREADS, "disk")
         self._spawned: set[asyncio.Task[None]] = set()
@@ -165,7 +168,16 @@ class Context:
             return
         mirror.stop = Stop(kind, reason, self.now())
         await self.journal.write(lambda db: registry.stop_mirror(db, mirror.id, kind, reason))
-        await self.tell("error", f"stopped: {reason}", mirror=mirror.config.name)
+        if reason != mirror.told:
+            mirror.told = reason
+            await self.tell("error", f"stopped: {reason}", mirror=mirror.config.name)
+
+    async def _stop_short(self) -> None:
+        """Begin nothing more: the state can record what is under way, and then no more."""
+        state = self.config.engine.state
+        reason = f"{state}: the disk of the state file is full ({self.journal.short}); free some space there"
+        for mirror in self.mirrors.values():
+            await self.stop_mirror(mirror, FailureKind.DISK, reason)
 
     async def disk_refused(self, mirror: MirrorRun, fileset: FilesetRow, error: DiskError) -> None:
         """Answer an error of the disk: stop the mirror if nothing else would fare better, else put the fileset off."""

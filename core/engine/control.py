@@ -11,7 +11,7 @@ from core.engine.context import Context
 from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
 from core.model import CommandKind
-from core.store import commands, operate
+from core.store import commands, evidence, operate
 from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
 from core.store.operate import NothingMatches
@@ -101,7 +101,7 @@ class Control:
 
         relisted = await self._context.journal.write(write)
         again = f"{counted(len(found.ids), 'fileset')} tried again{left_out(found)}"
-        return f"{again}, {counted(relisted, 'product')} listed again" if relisted else again
+        return f"{again}, {counted(relisted, 'product')} will be listed again" if relisted else again
 
     async def _accept(self, command: Command) -> str:
         if not (command.target.filesets or command.target.product):
@@ -109,7 +109,7 @@ class Control:
         found = await operate.matching(self._context.db, command.target, CommandKind.ACCEPT)
         await self._admission.drop(found.ids)
         now = self._context.now()
-        accepted, left = await self._context.journal.write(lambda db: operate.accept(db, found.ids, command.who, now))
+        accepted, left = await self._context.journal.write(lambda db: evidence.accept(db, found.ids, command.who, now))
         unseen = f"{counted(left, 'file')} in quarantine without evidence: only what came whole, with another digest"
         if not accepted:
             raise NothingMatches(f"{unseen}, can be accepted")

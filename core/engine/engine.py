@@ -22,6 +22,7 @@ from core.errors import ExitCode
 from core.executors.local import LocalExecutor
 from core.model import Durability, Phase
 from core.store import registry
+from core.store.ballast import Ballast
 from core.store.database import Database
 from core.store.journal import Journal
 from core.transfer.curl import CurlTransport
@@ -116,7 +117,7 @@ class Engine:
         try:
             state = self._config.engine.state
             async with await Database.open_writer(state) as db, await Database.open_reader(state) as reader:
-                journal = Journal(db, reader)
+                journal = Journal(db, reader, None if self._plan else Ballast(state))
                 journal.start()
                 try:
                     return await self._run(journal)

@@ -27,7 +27,8 @@ class Gauges:
     async def run(self) -> None:
         """Sample for ever, first at once."""
         while True:
-            await self.sample()
+            if self._context.journal.short is None:  # what room there is, is for what has to be recorded
+                await self.sample()
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def sample(self) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from core.destinations.spelling import folded
 from core.engine.context import Context, MirrorRun
 from core.errors import Answer, FailureKind, SourceError
 from core.model import ListedFile, Rejection
@@ -144,11 +145,12 @@ class Indexer:
             await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
             self.wake.set()
             return
-        reading = _Reading(row.id)
+        reading = _Reading(row.id, self._mirror.destination.folds)
         for batch in listing.batches():
             reading.take(batch)
             if len(reading.files) >= WINDOW:
                 await journal.write(reading.store)
+                reading.stored()
         if reading.rejected and not (reading.count or reading.files):
             reason = reading.rejected[0].reason
             raise SourceError(FailureKind.REJECTED, f"every row of its index was refused; {reason}")
@@ -191,16 +193,19 @@ class Indexer:
 class _Reading:
     """The rows of one index on their way into the state, in windows."""
 
-    def __init__(self, fileset: int):
+    def __init__(self, fileset: int, folds: bool):
         self.files: list[ListedFile] = []
         self.rejected: list[Rejection] = []
         self.count = self._bytes = 0
         self._fileset = fileset
+        self._apart = _Apart() if folds else None
 
     def take(self, batch: Sequence[ListedFile | Rejection]) -> None:
-        """Add a batch. Raises SourceError for more files, or more bytes, than a fileset can have."""
+        """Add a batch. Raises SourceError for more files or bytes than a fileset, or names than its disk, can have."""
         rejected = [one for one in batch if isinstance(one, Rejection)]
         files = [one for one in batch if isinstance(one, ListedFile)]
+        if self._apart is not None:
+            self._apart.take(one.name for one in files)
         self.files += files
         self._bytes += sum(one.size for one in files)
         self.rejected += rejected[: MAX_REJECTIONS - len(self.rejected)]
@@ -213,6 +218,23 @@ class _Reading:
         """Store the rows in hand."""
         if not self.count:
             await filesets.begin_index(db, self._fileset)
-        start, self.count = self.count, self.count + len(self.files)
-        files, self.files = self.files, []
-        await filesets.add_files(db, self._fileset, start, files)
+        await filesets.add_files(db, self._fileset, self.count, self.files)
+
+    def stored(self) -> None:
+        """Let the rows in hand go, which are in the state."""
+        self.count += len(self.files)
+        self.files = []
+
+
+class _Apart:
+    """The names of a fileset that goes to a file system where names are one that differ only in case or spelling."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def take(self, names: Iterable[str]) -> None:
+        """Add names. Raises SourceError for two that would be one file."""
+        for name in names:
+            if (first := self._names.setdefault(folded(name), name)) != name:
+                reason = f"{display(first)} and {display(name)} would be one file where the mirror is"
+                raise SourceError(FailureKind.UNSAFE, reason)

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import LeaseHeld, StateError
+from core.errors import DiskError, LeaseHeld, StateError
+from core.store.identity import WRITABLE
 
 READINGS = 10
 READ_AGAIN_SECONDS = 0.01
@@ -41,19 +42,29 @@ class Lease:
         self._descriptor = -1
 
     def take(self) -> None:
-        """Take the lease. Raises LeaseHeld, naming the holder, or StateError."""
+        """Take the lease. Raises LeaseHeld, naming the holder, StateError, or DiskError if its disk is full."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise StateError(f"{self.path}: the lock of the state file cannot be opened: {error.strerror}") from error
+            raise StateError(
+                f"{self.path}: the lock of the state file cannot be opened: {error.strerror}; {WRITABLE}"
+            ) from error
         if not _lock(descriptor):
             os.close(descriptor)
             raise LeaseHeld(
                 f"{self.path}: another engine is running ({holder(self.path) or 'unknown holder'})"
             ) from None
         found = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time()), "starter": self._starter}
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(found).encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(found).encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise DiskError(
+                f"{self.path}: the lock of the state file cannot be written: {error.strerror}; make room on that disk, "
+                "or move the state file to another one (`state` in [engine])",
+                whole=True,
+            ) from error
         self._descriptor = descriptor
 
     def release(self) -> None:

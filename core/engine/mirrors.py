@@ -26,11 +26,12 @@ def build(number: int, mirror: Mirror, durability: Durability, identity: str) ->
 
 def source_options(mirror: Mirror) -> SourceOptions:
     """Return how the catalogue of a mirror is reached."""
+    username, password = mirror.login()
     return SourceOptions(
         url=mirror.url,
         headers=mirror.credential_headers(),
-        username=mirror.username,
-        password=mirror.password_value(),
+        username=username,
+        password=password,
         ca_file=str(mirror.ca_file) if mirror.ca_file else None,
         connect_seconds=mirror.connect_timeout,
         index_seconds=mirror.index_timeout,
@@ -41,10 +42,11 @@ def source_options(mirror: Mirror) -> SourceOptions:
 
 def access(mirror: Mirror) -> Access:
     """Return how the files of a mirror are reached."""
+    username, password = mirror.login()
     return Access(
         headers=mirror.credential_headers(),
-        username=mirror.username,
-        password=mirror.password_value(),
+        username=username,
+        password=password,
         ca_file=str(mirror.ca_file) if mirror.ca_file else None,
         connect_seconds=mirror.connect_timeout,
         stall_seconds=mirror.stall_timeout,

@@ -17,7 +17,7 @@ from core.engine.limits import Limits
 from core.engine.ordering import Ordering
 from core.engine.poller import Poller
 from core.engine.publisher import Publisher
-from core.engine.recovery import clamp_waits, let_go
+from core.engine.recovery import let_go, mend_stamps
 from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
 from core.engine.scrubber import Scrubber
 from core.errors import FailureKind
@@ -77,6 +77,7 @@ class Parts:
         self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
         self.admission = Admission(context, self.scheduler)
         self.publisher.again = self.admission.resume
+        self.admission.let_go = self.publisher.let_go
         context.publishing = self.publisher.holds
         queued = self.admission.queued
         listed = [] if context.repairs_only else list(context.mirrors.values())
@@ -157,7 +158,7 @@ class Parts:
                 continue
             now = self._context.now()
             if abs(now - seen - elapsed) > CLOCK_JUMP_SECONDS:
-                await clamp_waits(self._context)
+                await mend_stamps(self._context)
             await self._do_due(seen, now)
             looked, seen = time.monotonic(), now
 

@@ -91,7 +91,7 @@ class Poller:
         interval = self.mirror.config.poll_interval
         if self.failures:
             interval = min(interval, 30.0 * 2 ** min(self.failures, 6))
-        return interval * random.uniform(0.95, 1.05)  # noqa: S311
+        return interval * random.uniform(0.95, 1.05)  # noqa: S311 - spreads polls; guards nothing
 
     async def _pause(self) -> None:
         """Wait for the next poll, which comes no sooner than the host wishes."""

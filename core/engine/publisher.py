@@ -44,6 +44,8 @@ class Publisher:
         self._held: set[int] = set()
         self._stand: set[int] = set()
         self._wake = asyncio.Event()
+        self._concluded = asyncio.Event()
+        """Set at the end of the group that is being published; each has one of its own."""
         self._working = False
         self._indexed = 0.0
         self.published = 0
@@ -62,6 +64,11 @@ class Publisher:
     def holds(self, fileset: int) -> bool:
         """Tell whether a fileset is on its way through here."""
         return fileset in self._held
+
+    async def let_go(self, fileset: int) -> None:
+        """Return when a fileset is not, or no longer, on its way through here."""
+        while fileset in self._held:
+            await self._concluded.wait()
 
     async def run(self) -> None:
         """Publish for ever; look after the published indexes from time to time."""
@@ -85,6 +92,8 @@ class Publisher:
         finally:
             self._working = False
             self._held.difference_update(run.row.id for run in group)
+            self._concluded.set()
+            self._concluded = asyncio.Event()
         self.again([run.row.id for run in group if run.row.id not in self._stand])
         self._stand.clear()
 

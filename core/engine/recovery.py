@@ -12,7 +12,7 @@ from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, MirrorError
 from core.model import FilesetState
-from core.store import files, filesets, registry, verification
+from core.store import files, filesets, registry, stamps, verification
 from core.store.database import Database
 from core.store.records import FilesetRow
 
@@ -31,7 +31,7 @@ async def recover(context: Context) -> None:
         await verification.end_all(db, context.now(), "the engine ended")
 
     await context.journal.write(tidy)
-    await clamp_waits(context)
+    await mend_stamps(context)
     for mirror in context.mirrors.values():
         try:
             await _bring_up(context, mirror)
@@ -56,10 +56,10 @@ async def _doubt(context: Context) -> None:
     await context.journal.write(write)
 
 
-async def clamp_waits(context: Context) -> None:
-    """Bring tries back that a clock which has jumped left in a far future."""
+async def mend_stamps(context: Context) -> None:
+    """Forget what a clock that has jumped left in the future, and would be waited for."""
     now = context.now()
-    await context.journal.write(lambda db: files.clamp_waits(db, now, LONGEST_WAIT))
+    await context.journal.write(lambda db: stamps.mend(db, now, LONGEST_WAIT))
 
 
 async def let_go(context: Context, mirror: MirrorRun) -> bool:
@@ -68,7 +68,9 @@ async def let_go(context: Context, mirror: MirrorRun) -> bool:
         await _bring_up(context, mirror)
     except MirrorError as error:
         reason = str(error)
-        await context.journal.write(lambda db: registry.stop_mirror(db, mirror.id, FailureKind.DISK, reason))
+        _, known = await registry.mirror_flags(context.db, mirror.id)
+        if mirror.stop is None or not known or reason != mirror.stop.reason:
+            await context.journal.write(lambda db: registry.stop_mirror(db, mirror.id, FailureKind.DISK, reason))
         return False
     await context.journal.write(lambda db: registry.let_mirror_go(db, mirror.id))
     mirror.stop = None
@@ -88,6 +90,7 @@ async def _bring_up(context: Context, mirror: MirrorRun) -> None:
 
     What the disk had refused may be welcome by now.
     """
+    await context.journal.secure()
     await context.in_thread(mirror.destination.open)
     await _demand_place(context, mirror)
     for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):

@@ -195,6 +195,7 @@ class Scheduler:
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
             self._denials.end(run.mirror.id)
+            run.mirror.told = ""
             self.recorder.staged(run.row.product_id, file, outcome.blake3)
             run.done.add(file.id)
             self.totals.files += 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from core.errors import StateError
+from core.store.identity import WRITABLE
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Watching:
         try:
             self._descriptor = _open(self._path, os.O_CREAT)
         except OSError as error:
-            raise StateError(f"{self._path}: cannot be opened: {error.strerror}") from error
+            raise StateError(f"{self._path}: cannot be opened: {error.strerror}; {WRITABLE}") from error
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits at most for the instant in which `watched` asks
         return self
 

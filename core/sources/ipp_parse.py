@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from core.errors import FailureKind, SourceError
-from core.logs import redact_secrets
+from core.logs import holds_secret, redact_secrets
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct, Rejection
 from core.names import unsafe_name
 from core.text import display
@@ -112,6 +112,8 @@ class Shape(Generic[RowT]):
             names.pop()
         if [_plain(name) for name in names[: len(mandatory)]] != [_plain(name) for name in mandatory]:
             return f"the header is not {'|'.join(mandatory)}: '{quoted('|'.join(names), 80)}'"
+        if holds_secret("|".join(names)):
+            return "the header holds a secret of ours, which would be published"
         self.columns = _distinct(names[len(mandatory) :])
         return None
 
@@ -162,6 +164,8 @@ class Parser(Generic[RowT]):
             return Rejection(number, quoted(fields[0]), quoted(refusal))
 
     def _row(self, fields: list[str]) -> RowT:
+        if holds_secret("|".join(fields)):
+            raise Refused("it holds a secret of ours, which would be published")
         width = self.shape.width
         if len(fields) == width + 1 and not fields[-1]:
             fields.pop()

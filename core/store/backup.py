@@ -22,7 +22,7 @@ PAGES = 256
 """Pages that are copied in one step, after which progress is told and a stop obeyed."""
 BUSY_SECONDS = 10.0
 DATABASE = ("-wal", "-shm", "-journal")
-BESIDE = ("", *DATABASE, ".lock", ".watchers")
+BESIDE = ("", *DATABASE, ".lock", ".watchers", ".ballast")
 """What belongs to a state file, by the ends of the names."""
 
 
@@ -92,13 +92,15 @@ class Backup:
             raise StateError(f"{self._state}: there is no state file, so there is nothing to copy")
         with closing(_connect(self._state)) as source:
             try:
-                identify(self._state, source)
+                filled = identify(self._state, source)
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             except READING_ERRORS as error:
                 if broken(error):
                     raise unreadable(self._state, error) from error
                 raise
+            if not filled:
+                raise StateError(f"{self._state}: the state file is empty, so there is nothing to copy")
             yield source
 
     def _copy(self, source: sqlite3.Connection, partial: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self, TypeAlias, cast
 import aiosqlite
 
 from core.errors import StateError
-from core.store.identity import READING_ERRORS, demand_ours, unreadable
+from core.store.identity import READING_ERRORS, WRITABLE, demand_ours, unreadable
 from core.store.schema import APPLICATION_ID, MIGRATIONS
 from core.store.transitions import transition_rows
 
@@ -26,7 +26,10 @@ NETWORK_FILE_SYSTEMS = frozenset(
 _OCTAL = re.compile(r"\\([0-7]{3})")
 """How a mount table writes blanks, tabs, line ends and backslashes."""
 
+WRITING, UNCHANGING = "mode=rw", "mode=ro&immutable=1"
+"""How a file is opened, see https://sqlite.org/uri.html."""
 BUSY_SECONDS = 10.0
+CHECKPOINT_PAGES = 4000
 READ_CACHE_KIB = 8192
 
 
@@ -49,7 +52,7 @@ class Database:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StateError(f"{path}: the state file cannot be written: {error.strerror}") from error
+            raise StateError(f"{path}: the state file cannot be written: {error.strerror}; {WRITABLE}") from error
         db = await cls._open(path)
         try:
             await db._prepare_writer()
@@ -62,7 +65,25 @@ class Database:
     async def open_reader(cls, path: Path) -> Self:
         """Open `path` for watching and for appending commands. Raises StateError if it is not a state file."""
         _demand_file(path)
-        db = await cls._open(path)
+        return await cls._open_checked(path, WRITING)
+
+    @classmethod
+    async def open_look(cls, path: Path) -> Self:
+        """Open `path` for one look, also on a disk that is full or read-only. Raises StateError.
+
+        SQLite needs files of its own beside the state. Where it can't make them, a state without a log is read as it
+        is: whoever changed it would have one.
+        """
+        try:
+            return await cls.open_reader(path)
+        except StateError:
+            if _has_log(path):
+                raise
+        return await cls._open_checked(path, UNCHANGING)
+
+    @classmethod
+    async def _open_checked(cls, path: Path, way: str) -> Self:
+        db = await cls._open(path, way)
         try:
             await db._check_readable()
             await db.run(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
@@ -72,9 +93,9 @@ class Database:
         return db
 
     @classmethod
-    async def _open(cls, path: Path) -> Self:
+    async def _open(cls, path: Path, way: str = WRITING) -> Self:
         try:
-            connection = await aiosqlite.connect(_uri(path), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+            connection = await aiosqlite.connect(_uri(path, way), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
         except sqlite3.Error as error:
             raise StateError(f"{path}: the state file cannot be opened: {error}") from error
         connection.row_factory = sqlite3.Row
@@ -88,9 +109,9 @@ class Database:
                 "synchronous = FULL",
                 "foreign_keys = ON",
                 "temp_store = FILE",
-                "wal_autocheckpoint = 4000",
             ):
                 await self.run(f"PRAGMA {pragma}")
+            await self.checkpoint_by_itself(True)
             async with self.transaction():
                 for migration in MIGRATIONS[version:]:
                     for statement in migration:
@@ -101,6 +122,10 @@ class Database:
                 await self.run_many("INSERT INTO transitions VALUES (?, ?, ?)", transition_rows())
         except sqlite3.Error as error:
             raise StateError(f"{self.path}: the state file cannot be prepared: {error}") from error
+
+    async def checkpoint_by_itself(self, wanted: bool) -> None:
+        """Have a log that has grown long taken into the state file, which may need room on the disk; or not."""
+        await self.run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES if wanted else 0}")
 
     async def _check_identity(self) -> int:
         """Return the schema's version; raise StateError for anything that is not a state file of ours."""
@@ -115,6 +140,12 @@ class Database:
 
     async def _check_readable(self) -> None:
         version = await self._check_identity()
+        if not version:
+            raise StateError(
+                f"{self.path}: the state file is empty; `mirrortui --once` or `mirrortui run` begins anew with it, and "
+                "takes over what is published. If it was not new: restore it from a copy that `mirrortui backup` made, "
+                "or `mirrortui rebuild` it from the published trees"
+            )
         if version < len(MIGRATIONS):
             raise StateError(
                 f"{self.path}: not prepared by an engine of this version yet (schema {version}, "
@@ -192,8 +223,15 @@ class _told_apart:  # noqa: N801 - reads as a statement
             raise IllegalTransition(str(error)) from error
 
 
-def _uri(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=rw"
+def _uri(path: Path, way: str) -> str:
+    return f"{path.absolute().as_uri()}?{way}"
+
+
+def _has_log(path: Path) -> bool:
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _demand_file(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.errors import FailureKind
@@ -169,25 +169,25 @@ async def reset_lost(db: Database, lost: Iterable[int]) -> None:
     )
 
 
-async def doubt_staged(db: Database) -> None:
-    """Return all that is staged to the queue; before it is fetched again, what is in staging is proven by digest."""
+async def doubt_staged(db: Database, mirrors: Collection[int] | None = None) -> None:
+    """Return what is staged, of these mirrors or all, to the queue.
+
+    Before it is fetched again, what is in staging is proven by digest.
+    """
     await db.run(
         f"""UPDATE files SET state = 'pending' WHERE id IN (
                 SELECT f.id FROM filesets s CROSS JOIN files f
                     ON f.id BETWEEN s.id << {POSITION_BITS} AND ((s.id + 1) << {POSITION_BITS}) - 1
-                WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'held') AND f.state = 'staged')"""
+                WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'held') AND f.state = 'staged'
+                  AND (?1 IS NULL OR s.product_id IN (
+                      SELECT id FROM products WHERE mirror_id IN (SELECT value FROM json_each(?1)))))""",
+        (None if mirrors is None else table(mirrors),),
     )
 
 
 async def keep(db: Database, kept: Mapping[int, int]) -> None:
     """Record how many bytes of files can really be continued; the others begin at zero."""
     await db.run_many("UPDATE files SET kept = ? WHERE id = ?", [(size, one) for one, size in kept.items()])
-
-
-async def clamp_waits(db: Database, now: float, longest: float) -> None:
-    """Bring tries back that a clock which has jumped left in a far future."""
-    for noun in ("files", "filesets"):
-        await db.run(f"UPDATE {noun} SET next_try = ? WHERE next_try > ?", (now, now + longest))
 
 
 async def listing(db: Database, fileset: int, after: int, limit: int) -> list[tuple[int, ListedFile]]:

@@ -14,6 +14,12 @@ REMEDY = (
 )
 """What to do about a state file that is broken."""
 
+WRITABLE = (
+    "let this user write to the file and to its folder, which must not be mounted read-only; or set `state` in "
+    "[engine] to another path"
+)
+"""What to do about a state file that can't be written."""
+
 READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What comes of reading a file's identity; the latter if SQLite quotes names of a garbled schema."""
 
@@ -23,6 +29,10 @@ _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLI
 _BROKEN_READING = frozenset(
     {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ, sqlite3.SQLITE_IOERR_CORRUPTFS}
 )
+
+_NOT_WRITABLE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
+
+_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 
 _OF_A_STATEMENT = frozenset(
     {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}
@@ -43,6 +53,10 @@ def broken(error: Exception) -> bool:
 
 def unreadable(path: Path, error: Exception) -> StateError:
     """Return what is told of a state file that can't be read."""
+    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _NOT_WRITABLE:
+        return StateError(f"{path}: the state file cannot be used: {error}; {WRITABLE}")
+    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DISK and not broken(error):
+        return StateError(f"{path}: the state file cannot be used: {error}; check its disk, and the space there")
     advice = REMEDY if broken(error) else "Move it away, or restore it"
     return StateError(f"{path}: not a readable state file ({error}); nothing was changed. {advice}")
 

@@ -247,44 +247,6 @@ async def pause(db: Database, target: Target, reason: str | None) -> int:
     return touched
 
 
-_EVIDENT = """state = 'quarantined' AND failure_kind = 'integrity'
-              AND seen_size IS NOT NULL AND seen_digest IS NOT NULL"""
-
-
-async def accept(db: Database, found: Sequence[int], who: str, now: float) -> tuple[int, int]:
-    """Take what was seen of files in quarantine for what is wanted: they are fetched again, and proven by that.
-
-    Only files of which the whole wrong content was seen can be accepted. Returns how many were, and how many were not.
-    """
-    accepted = left = 0
-    for fileset in found:
-        span = file_range(fileset)
-        await db.run(
-            f"""INSERT INTO attempts (fileset_id, file_id, at, number, detail, size, digest)
-                SELECT ?, id, ?, attempts + 1,
-                       'accepted by ' || ? || ': ' || seen_size || ' bytes, MD5 ' || seen_digest || ', instead of '
-                           || size || ' bytes, ' || ifnull('MD5 ' || digest, 'no MD5') || ' as listed',
-                       seen_size, seen_digest
-                FROM files WHERE id BETWEEN ? AND ? AND {_EVIDENT}""",
-            (fileset, now, who, *span),
-        )
-        accepted += await db.run(
-            f"""UPDATE files SET size = seen_size, digest = seen_digest, accepted = ?, state = 'pending', attempts = 0,
-                                 tries = 0, next_try = NULL, kept = 0, validator = NULL, seen_size = NULL,
-                                 seen_digest = NULL, failure_kind = NULL, failure = NULL
-                WHERE id BETWEEN ? AND ? AND {_EVIDENT}""",
-            (who, *span),
-        )
-        left += await db.value("SELECT count(*) FROM files WHERE id BETWEEN ? AND ? AND state = 'quarantined'", span)
-        await db.run(
-            """UPDATE filesets SET bytes = (SELECT ifnull(sum(size), 0) FROM files WHERE id BETWEEN ? AND ?)
-               WHERE id = ?""",
-            (*span, fileset),
-        )
-    await filesets.judge(db, found)
-    return accepted, left
-
-
 async def one_product(db: Database, target: Target) -> tuple[int, int]:
     """Return the ids of the product that `target` names exactly, and of its mirror."""
     rows = await db.rows(

@@ -32,6 +32,8 @@ class ProductStatus:
     backlog_files: int = 0
     backlog_bytes: int = 0
     published_bytes: int = 0
+    active: int = 0
+    """Transfers under way."""
     wish: str | None = None
     """An operator's, above the configuration: mirror or ignore."""
 

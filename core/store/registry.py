@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from core.errors import FailureKind
 from core.model import ListedFileset, ListedProduct, Rejection
+from core.store import files
 from core.store.bulk import table
 from core.store.database import Database
 from core.store.records import ProductRow, load_columns, restored, storable
@@ -18,8 +19,12 @@ PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_li
 async def configure_mirrors(db: Database, mirrors: Iterable[tuple[str, str, str, str]]) -> dict[str, int]:
     """Make the state agree with the configured (name, protocol, URL, destination); return ids by name.
 
-    Stops of our own making are lifted: the reason may be gone, and is found again if it is not.
+    Stops of our own making are lifted: the reason may be gone, and is found again if it is not. What had been staged on
+    a disk that failed is doubted.
     """
+    failed = await db.rows("SELECT id FROM mirrors WHERE stopped_kind = ?", (FailureKind.DISK,))
+    if failed:
+        await files.doubt_staged(db, [row["id"] for row in failed])
     await db.run("UPDATE mirrors SET configured = 0, stopped = NULL, stopped_kind = NULL")
     await db.run_many(
         """INSERT INTO mirrors (name, protocol, url, destination) VALUES (?, ?, ?, ?)

@@ -159,9 +159,13 @@ async def products_of(db: Database, filesets: Sequence[int]) -> list[tuple[int, 
 
 
 async def begin(db: Database, command: int, work: Sequence[Standing]) -> None:
-    """Record that a verification has begun; forget the oldest."""
+    """Record that a verification has begun; forget the oldest.
+
+    One that an engine had begun, and was killed before it could answer the command, begins anew.
+    """
+    await db.run("DELETE FROM findings WHERE command_id = ?", (command,))
     await db.run(
-        "INSERT INTO verifications (command_id, filesets, bytes) VALUES (?, ?, ?)",
+        "INSERT OR REPLACE INTO verifications (command_id, filesets, bytes) VALUES (?, ?, ?)",
         (command, len(work), sum(one.bytes for one in work)),
     )
     await db.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -19,7 +20,7 @@ from core.transfer.request import Handle, Target
 from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, plain_head, status_failure
 from core.transfer.sink import Sink
 from core.transfer.writers import Writers
-from core.urls import RedirectRefused, follow, is_private
+from core.urls import RedirectRefused, follow, host_key, is_private
 
 ABORT = 0
 """What the body's callback returns to make curl end the request."""
@@ -294,6 +295,8 @@ class Fetch:
         self.sink.finish()
 
     def _fail(self, failure: Failure) -> None:
+        if self._hops and (host := host_key(self._url)) != host_key(self.job.url):
+            failure = replace(failure, detail=f"{failure.detail} (redirected to {host})")
         self._failure = failure
         self._end()
 

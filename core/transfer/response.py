@@ -16,6 +16,7 @@ import pycurl
 
 from core.errors import FailureKind
 from core.http import retry_after, status_kind, status_words
+from core.logs import holds_secret
 from core.text import display
 from core.units import format_bytes
 
@@ -63,12 +64,15 @@ class Head:
 
     @property
     def validator(self) -> str | None:
-        """What proves that the bytes are still the same (RFC 9110, 13.1.5): a strong ETag, else Last-Modified."""
+        """What proves that the bytes are still the same (RFC 9110, 13.1.5): a strong ETag, else Last-Modified.
+
+        It is kept in the state, so it must not be a secret that the server sends back.
+        """
         tag = self.fields.get("etag", "")
-        if len(tag) > 1 and tag[0] == tag[-1] == '"' and tag.isascii() and tag.isprintable():
+        if len(tag) > 1 and tag[0] == tag[-1] == '"' and _fit_to_keep(tag):
             return tag
         date = self.fields.get("last-modified", "")
-        return date if date and date.isascii() and date.isprintable() else None
+        return date if date and _fit_to_keep(date) else None
 
     @property
     def length(self) -> int | None:
@@ -176,6 +180,10 @@ def _network_words(code: int, message: str, os_error: int, asked: bool) -> str:
 def _network_broke(os_error: int, message: str) -> bool:
     """Tell a handshake that was cut off (the network's fault) from one that was refused (TLS)."""
     return os_error in NETWORK_ERRNOS or any(words in message for words in CUT_OFF)
+
+
+def _fit_to_keep(validator: str) -> bool:
+    return validator.isascii() and validator.isprintable() and not holds_secret(validator)
 
 
 def _number(text: str) -> int | None:

@@ -142,10 +142,10 @@ class Sink:
     def _open_new(self) -> None:
         """Create the file; what had its name (a link, an older try) is put aside, never written through."""
         with suppress(FileExistsError):
-            self._fd = os.open(self._job.name, NEW_FILE, 0o644, dir_fd=self._job.directory)
+            self._fd = os.open(self._job.name, NEW_FILE, 0o666, dir_fd=self._job.directory)
             return
         os.unlink(self._job.name, dir_fd=self._job.directory)
-        self._fd = os.open(self._job.name, NEW_FILE, 0o644, dir_fd=self._job.directory)
+        self._fd = os.open(self._job.name, NEW_FILE, 0o666, dir_fd=self._job.directory)
 
     def _rehash(self, start: int, end: int) -> None:
         while start < end and not self.stopped:
@@ -192,8 +192,16 @@ class Sink:
         if self._present:
             os.ftruncate(self._fd, self.written)
         if self._job.sync:
-            os.fsync(self._fd)
+            self._flush()
         self._close()
+
+    def _flush(self) -> None:
+        """Bring the file to disk, or remove it: the system may take it for flushed the next time, though it is lost."""
+        try:
+            os.fsync(self._fd)
+        except OSError:
+            self._remove()
+            raise
 
     def _remove(self) -> None:
         existed = self._fd >= 0

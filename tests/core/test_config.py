@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import socket
 import stat
@@ -11,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from core.config import Config, Mirror, find_config, load_config, loading, matches
+from core.config import Config, Mirror, exposed_secret, find_config, load_config, loading, matches
 from core.config.models import Dashboard, Engine, OnHangup
 from core.config.template import TEMPLATE, write_template
 from core.errors import ConfigError, ExitCode
@@ -62,6 +63,7 @@ def test_defaults_are_those_of_the_manual(write: Write, tmp_path: Path) -> None:
     assert (engine.transfers, engine.transfers_per_host, engine.bandwidth) == (16, 16, 0)
     assert (engine.min_free, engine.drain_timeout) == (Space(percent=5), 600)
     assert engine.durability is Durability.FILESET
+    assert engine.umask is None
     assert (mirror.name, mirror.url, mirror.destination) == ("ps1", "http://127.0.0.1:8080/ds", tmp_path / "data")
     assert (mirror.products, mirror.hidden_products) == (("*",), ())
     assert (mirror.poll_interval, mirror.reconcile_interval) == (900, 86400)
@@ -76,7 +78,7 @@ def test_every_key_is_understood(write: Write, tmp_path: Path, monkeypatch: pyte
     (tmp_path / "ca.pem").touch()
     path = write(
         engine='transfers = 4\ntransfers_per_host = 2\nbandwidth = "50 MB/s"\nmin_free = "20 GB"\n'
-        'drain_timeout = "1m"\ndurability = "full"\nlog_file = "run.log"\n',
+        'drain_timeout = "1m"\ndurability = "full"\nlog_file = "run.log"\numask = "027"\n',
         mirror='products = ["dist-*"]\nhidden_products = ["secret-1"]\nfilesets = ["*.camera.*"]\n'
         'exclude_filesets = ["test*"]\npoll_interval = "1m"\nreconcile_interval = "12h"\npriority = -5\n'
         'username = "me"\npassword_env = "PS1_PASSWORD"\nca_file = "ca.pem"\nconnect_timeout = "5s"\n'
@@ -87,11 +89,12 @@ def test_every_key_is_understood(write: Write, tmp_path: Path, monkeypatch: pyte
     engine, mirror = config.engine, config.mirror("ps1")
     assert (engine.transfers, engine.transfers_per_host, engine.bandwidth) == (4, 2, 50_000_000)
     assert (engine.min_free.of(1), engine.drain_timeout, engine.durability) == (20 * 10**9, 60, Durability.FULL)
+    assert engine.umask == 0o027
     assert engine.log_file == tmp_path / "run.log"
     assert (mirror.products, mirror.hidden_products) == (("dist-*",), ("secret-1",))
     assert (mirror.filesets, mirror.exclude_filesets) == (("*.camera.*",), ("test*",))
     assert (mirror.poll_interval, mirror.reconcile_interval, mirror.priority) == (60, 43200, -5)
-    assert (mirror.username, mirror.password_value(), mirror.ca_file) == ("me", "s3cret", tmp_path / "ca.pem")
+    assert (*mirror.login(), mirror.ca_file) == ("me", "s3cret", tmp_path / "ca.pem")
     assert mirror.credential_headers() == (("X-Key", "k3y"), ("X-From", "here"))
     assert (mirror.connect_timeout, mirror.index_timeout, mirror.stall_timeout, mirror.min_rate) == (5, 6, 7, 1000)
 
@@ -105,6 +108,16 @@ def test_every_key_is_understood(write: Write, tmp_path: Path, monkeypatch: pyte
         ('bandwidth = "fast"', '[engine]: bandwidth: expected a rate such as "50 MB/s", or "0", got "fast"'),
         ('drain_timeout = "soon"', '[engine]: drain_timeout: expected a duration such as "15m" or "1h30m", got "soon"'),
         ('durability = "all"', '[engine]: durability: expected "full" or "fileset" or "none", got "all"'),
+        (
+            "umask = 22",
+            '[engine]: umask: expected octal digits such as "022" or "027", which take nothing from the '
+            'owner, or "", got 22',
+        ),
+        (
+            'umask = "700"',
+            '[engine]: umask: expected octal digits such as "022" or "027", which take nothing from the '
+            'owner, or "", got "700"',
+        ),
         ('log_file = "no/x.log"', '[engine]: log_file: expected the folder "{base}/no" to exist'),
         ("transfer = 4", '[engine]: transfer: unknown key; did you mean "transfers"?'),
     ],
@@ -247,7 +260,7 @@ def test_the_url_is_kept_without_its_user_and_index(write: Write) -> None:
     path.write_text(text.replace("http://127.0.0.1:8080/ds", "http://me%40x:p%3Aw@127.0.0.1:8080/ds/index.txt"))
     mirror = load_config(path).mirrors[0]
     assert mirror.url == "http://127.0.0.1:8080/ds"
-    assert (mirror.username, mirror.password_value()) == ("me@x", "p:w")
+    assert mirror.login() == ("me@x", "p:w")
     path.write_text(text.replace("8080/ds", "8080/ds//"))
     assert load_config(path).mirrors[0].url == "http://127.0.0.1:8080/ds"
 
@@ -306,25 +319,164 @@ def test_no_complaint_holds_a_secret(write: Write, mirror: str, url: str) -> Non
 
 def test_there_is_one_way_to_log_in(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "x")
-    assert "password_env: expected username beside it" in complaint(write(mirror='password_env = "SECRET"\n'))
+    for key in ("password_env", "password_file"):
+        private(write().with_name("SECRET"), "x")
+        assert f"{key}: expected username beside it" in complaint(write(mirror=f'{key} = "SECRET"\n'))
+    both = 'username = "me"\npassword_env = "SECRET"\npassword_file = "SECRET"\n'
+    assert "expected only one of password_env and password_file" in complaint(write(mirror=both))
     for two in (
         'username = "me"\npassword_env = "SECRET"\nbearer_env = "SECRET"\n',
         'bearer_env = "SECRET"\nheaders = { authorization = "x" }\n',
+        'bearer_env = "SECRET"\nbearer_file = "SECRET"\n',
+        'username = "me"\nnetrc = "SECRET"\n',
     ):
-        assert "expected only one of username, bearer_env and a header" in complaint(write(mirror=two))
+        assert "expected only one of username, netrc, bearer_env, bearer_file and a header" in complaint(
+            write(mirror=two)
+        )
     monkeypatch.setenv("SECRET", "x\ny")
     assert "bearer_env: expected printable ASCII" in complaint(write(mirror='bearer_env = "SECRET"\n'))
+
+
+def private(path: Path, text: str) -> Path:
+    """Write a file that only its owner can read."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return path
+
+
+def test_a_secret_comes_from_the_first_line_of_a_file(write: Write, tmp_path: Path) -> None:
+    private(tmp_path / "ps1.password", "  p@ss wörd \r\nanother line\n")
+    mirror = load_config(write(mirror='username = "me"\npassword_file = "ps1.password"\n')).mirrors[0]
+    assert mirror.login() == ("me", "p@ss wörd")
+    assert "p@ss wörd" in mirror.secrets()
+    private(tmp_path / "ps1.token", "t0ken")
+    mirror = load_config(write(mirror='bearer_file = "ps1.token"\n')).mirrors[0]
+    assert mirror.credential_headers() == (("Authorization", "Bearer t0ken"),)
+    assert mirror.secrets() == ("t0ken",)
+
+
+NETRC = "machine other login you password wrong\nmachine 127.0.0.1\n  login me\n  password s3cret\n"
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_user_and_password_come_from_netrc_by_the_host(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    private(tmp_path / ("ps1.netrc" if named else ".netrc"), NETRC)
+    config = load_config(write(mirror='netrc = "ps1.netrc"\n' if named else "netrc = true\n"))
+    assert config.mirrors[0].login() == ("me", "s3cret")
+    assert "s3cret" not in f"{config!r} {config.model_dump()} {config.model_dump_json()}"
+    assert "s3cret" in config.secrets()
+
+
+def test_no_netrc_is_read_unless_it_is_asked_for(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    private(tmp_path / ".netrc", NETRC)
+    assert load_config(write()).mirrors[0].login() == (None, None)
+    assert load_config(write(mirror="netrc = false\n")).mirrors[0].login() == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "said"),
+    [
+        ("password_file", None, 'password_file: expected a file that exists, but there is no "{file}"'),
+        ("bearer_file", b"\ntoken", 'bearer_file: expected the secret in the first line of "{file}"'),
+        ("password_file", b"a\x00b", 'password_file: expected the secret in the first line of "{file}"'),
+        ("password_file", b"\xff\n", 'password_file: expected UTF-8 text in "{file}"'),
+        ("netrc", None, 'netrc: expected a file that exists, but there is no "{file}"'),
+        ("netrc", b"s3cret", 'netrc: expected netrc\'s format in "{file}", line 1'),
+        ("netrc", b"machine 127.0.0.1 login me s3cret", 'netrc: expected netrc\'s format in "{file}", line 1'),
+        (
+            "netrc",
+            b"machine h login me password s3cret",
+            'expected machine 127.0.0.1 with login and password in "{file}"',
+        ),
+        (
+            "netrc",
+            b"machine 127.0.0.1 password s3cret",
+            'expected machine 127.0.0.1 with login and password in "{file}"',
+        ),
+    ],
+)
+def test_a_file_without_a_usable_secret_is_named(
+    write: Write, tmp_path: Path, key: str, content: bytes | None, said: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        private(file, "")
+        file.write_bytes(content)
+    user = 'username = "me"\n' if key == "password_file" else ""
+    line = complaint(write(mirror=f'{user}{key} = "secret"\n'))
+    assert line.startswith('[[mirror]] "ps1": ')
+    assert said.format(file=file) in line
+    assert "s3cret" not in line
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+@pytest.mark.parametrize("key", ["password_file", "bearer_file", "netrc"])
+def test_a_file_with_a_secret_is_for_its_owner_alone(write: Write, tmp_path: Path, key: str, mode: int) -> None:
+    private(tmp_path / "secret", "machine 127.0.0.1 login me password s3cret").chmod(mode)
+    user = 'username = "me"\n' if key == "password_file" else ""
+    path = write(mirror=f'{user}{key} = "secret"\n')
+    expected = f'expected a file that only its owner can read: chmod 600 "{tmp_path / "secret"}"'
+    assert complaint(path) == f'[[mirror]] "ps1": {key}: {expected}'
+    (tmp_path / "secret").chmod(0o400)
+    assert load_config(path).secrets()
+
+
+def test_a_file_that_never_ends_is_no_secret(write: Write, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert "expected a file that exists" in complaint(write(mirror='bearer_file = "pipe"\n'))
+
+
+def test_a_configuration_with_credentials_is_not_for_everybody_to_write_to(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    path = write(mirror='bearer_env = "SECRET"\n')
+    path.chmod(0o666)
+    assert complaint(path) == f"names credentials, but everybody may write to it: chmod o-w {path}"
+    path.chmod(0o664)
+    assert load_config(path).secrets()
+    path = write()
+    path.chmod(0o666)
+    assert load_config(path)
+
+
+@pytest.mark.parametrize("written", ['headers = { Cookie = "sid=1" }\n', "user in the URL"])
+def test_a_secret_within_the_configuration_should_be_readable_to_its_owner_alone(write: Write, written: str) -> None:
+    path = write(mirror=written if "=" in written else "")
+    if "=" not in written:
+        path.write_text(path.read_text().replace("http://", "http://me:s3cret@"))
+    path.chmod(0o640)
+    assert f"{path}: holds a secret, and others can read it: chmod 600" in str(exposed_secret(path, load_config(path)))
+    path.chmod(0o600)
+    assert exposed_secret(path, load_config(path)) is None
+
+
+def test_the_passwords_of_proxies_are_secrets(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://Aladdin:open%20sesame@proxy:3128/")
+    assert {"open sesame", "open%20sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ=="} == set(load_config(write()).secrets())
 
 
 def test_a_process_that_contacts_no_source_needs_no_secrets(write: Write) -> None:
     path = write(
         mirror='username = "me"\npassword_env = "NO_SUCH"\nheaders = { A = "env:NO_SUCH", B = "b" }\n',
-        more='[[mirror]]\nname = "b"\nprotocol = "ipp"\nurl = "http://h"\ndestination = "b"\nbearer_env = "NO_SUCH"\n',
+        more="".join(
+            f'[[mirror]]\nname = "{name}"\nprotocol = "ipp"\nurl = "http://h"\ndestination = "{name}"\n{way}\n'
+            for name, way in {
+                "b": 'bearer_env = "NO_SUCH"',
+                "c": 'bearer_file = "NO_SUCH"',
+                "d": 'netrc = "NO_SUCH"',
+                "e": 'username = "me"\npassword_file = "NO_SUCH"',
+            }.items()
+        ),
     )
     mirror = load_config(path, with_secrets=False).mirrors[0]
-    assert mirror.password_value() is None
+    assert mirror.login() == ("me", None)
     assert mirror.credential_headers() == (("B", "b"),)
-    assert complaint(path, with_secrets=True).count("NO_SUCH") == 3
+    assert complaint(path, with_secrets=True).count("NO_SUCH") == 6
 
 
 def test_a_configuration_cannot_be_changed(write: Write) -> None:
@@ -358,6 +510,18 @@ def test_the_configuration_is_looked_for_in_order(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("MIRRORTUI_CONFIG", str(tmp_path / "variable.toml"))
     assert find_config(None) == tmp_path / "variable.toml"
     assert find_config(tmp_path / "option.toml") == tmp_path / "option.toml"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_another_user_left_in_the_current_folder_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mirrortui.toml").touch()
+    os.chown("mirrortui.toml", 12345, 12345)
+    with pytest.raises(ConfigError, match="belongs to another user; name it by --config if it is meant"):
+        find_config(None)
+    assert find_config(Path("mirrortui.toml")) == Path("mirrortui.toml")
 
 
 def test_a_named_configuration_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

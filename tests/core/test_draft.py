@@ -109,7 +109,7 @@ def test_the_file_is_the_template_with_what_was_typed(folders: Path, monkeypatch
     write_new(folders / "mirrortui.toml", text)
     mirror = load_config(folders / "mirrortui.toml").mirrors[0]
     assert (mirror.url, mirror.destination, mirror.username) == (URL, folders / "data", "me")
-    assert mirror.password_value() == "word"
+    assert mirror.login()[1] == "word"
     assert "word" not in text.replace("password", "")
     assert mirror.products == ("md-all", "dist-2009")
 

@@ -67,8 +67,7 @@ def test_no_control_byte_gets_through(log_file: Path) -> None:
 
 
 def test_secrets_are_hidden_in_messages_urls_and_tracebacks(log_file: Path) -> None:
-    for secret in ("s3cret", "s3cret/longer", ""):
-        logs.hide_secret(secret)
+    logs.hide_secrets(("s3cret", "s3cret/longer", ""))
     log.info("get http://me:%s@host/", "s3cret%2Flonger")
     log.info("token s3cret/longer, s3cret")
     try:
@@ -84,8 +83,7 @@ def test_secrets_are_hidden_in_messages_urls_and_tracebacks(log_file: Path) -> N
 
 
 def test_what_is_too_short_to_tell_apart_stays_readable(log_file: Path) -> None:
-    for secret in ("1", "abc", "abcd"):
-        logs.hide_secret(secret)
+    logs.hide_secrets(("1", "abc", "abcd"))
     log.info("11 files of abc, abcd")
     assert log_file.read_text().endswith("11 files of abc, ***\n")
 

@@ -18,6 +18,8 @@ from core.text import display
         ("\u2028\u2029\u200b", "\\u2028\\u2029\\u200b"),
         ("\udc80", "\\udc80"),
         ("\U000e0041", "\\U000e0041"),
+        ("a\ufe0f\u200d\u2060", "a\\ufe0f\\u200d\\u2060"),
+        ("\u3164\u2800\U000e0100", "\\u3164\\u2800\\U000e0100"),
         (ValueError("bad\nrow"), "bad\\x0arow"),
     ],
 )

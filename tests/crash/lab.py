@@ -22,7 +22,7 @@ from tests.servers.datastore import DataStore
 from tests.whole.site import COMMAND, SECONDS, Site
 
 KILLED = 128 + 9
-ALLOWED = {"mirrortui.toml", "mirrortui.log", "data", "mirror.db", "mirror.db.lock"}
+ALLOWED = {"mirrortui.toml", "mirrortui.log", "data", "mirror.db", "mirror.db.lock", "mirror.db.ballast"}
 ALLOWED_MIDWAY = ALLOWED | {"mirror.db-wal", "mirror.db-shm", "mirror.db-journal"}
 
 Prepare = Callable[[DataStore, Site], state.Tree]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -48,7 +49,7 @@ class Offer:
 class Upstream:
     """The Data Store, changed step by step."""
 
-    def __init__(self, store: DataStore):
+    def __init__(self, store: DataStore, files: Mapping[str, int] = FILES):
         self.products: dict[str, dict[str, Offer]] = {}
         self.passing: set[str] = set()
         """Paths that may fail once."""
@@ -58,6 +59,7 @@ class Upstream:
         self._lasting: dict[str, str] = {}
         self._served: defaultdict[str, set[str]] = defaultdict(set)
         self._store = store
+        self._files = files
         self._numbers = count(1)
 
     # What changes.
@@ -72,16 +74,18 @@ class Upstream:
         self.add_product(product)
         offers = self.products[product]
         self.changed.discard((product, fileset))
-        self._untold -= {(product, fileset, file) for file in FILES}
+        self._untold -= {(product, fileset, file) for file in self._files}
         again = offers.pop(fileset, None) is not None
-        offer = Offer(FIRST_DAY + next(self._numbers), {name: self._content(size) for name, size in FILES.items()})
+        offer = Offer(
+            FIRST_DAY + next(self._numbers), {name: self._content(size) for name, size in self._files.items()}
+        )
         offers[fileset] = offer
         when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.registered))
         if again:
             self._store.register_again(product, fileset, offer.files, when)
         else:
             self._store.add_fileset(product, fileset, offer.files, when)
-        for name in FILES:
+        for name in self._files:
             self._serves(product, fileset, name)
 
     def withdraw(self, product: str, fileset: str) -> None:
@@ -103,7 +107,7 @@ class Upstream:
         if offer := self.offer(product, fileset):
             self.changed.add((product, fileset))
             (self._untold.discard if told else self._untold.add)((product, fileset, file))
-            offer.files[file] = self._content(FILES[file])
+            offer.files[file] = self._content(self._files[file])
             self._store.replace_file(product, fileset, file, offer.files[file], update_index=told)
             self._serves(product, fileset, file)
 
@@ -113,7 +117,7 @@ class Upstream:
         self._lasting[path] = fault
         self._store.fault(path, FAULTS[fault], times=None)
         parts = path.split("/")
-        if parts[-1] in FILES and self.offer(parts[0], parts[1]):
+        if parts[-1] in self._files and self.offer(parts[0], parts[1]):
             self._serves(*parts)
 
     def break_once(self, path: str, fault: str) -> None:

@@ -11,8 +11,11 @@ import pytest
 
 TESTS = Path(__file__).parents[1]
 DOCUMENT = TESTS.parent / "docs" / "reliability.md"
+SECURITY = DOCUMENT.with_name("security.md")
 TABLES = {"Names and catalogues", "Transfers", "The machine", "Archives", "The screen"}
+PROSE = {"Long runs"}
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
+MODULE = re.compile(r"`(core/[\w/.]+)`")
 
 
 def rows() -> list[tuple[str, list[str]]]:
@@ -39,8 +42,16 @@ def test_a_row_names_tests_that_are_there_or_says_that_it_is_not_proven(row: tup
     assert result.startswith(("proven", "in part", "not proven yet")) or "does not exist" in result
 
 
-def test_every_table_is_there() -> None:
-    assert set(re.findall(r"^## (.*)$", DOCUMENT.read_text(), re.MULTILINE)) == TABLES
+def test_the_security_document_names_modules_and_tests_that_are_there() -> None:
+    text = SECURITY.read_text()
+    assert all(function in functions(TESTS / path) for path, function in NAMED.findall(text))
+    assert all((TESTS.parent / module).exists() for module in MODULE.findall(text))
+    attacks = text.partition("## What is defended")[2].partition("## ")[0].splitlines()[4:]
+    assert all(NAMED.search(row) for row in attacks if row), "each defence has a test"
+
+
+def test_every_section_is_there() -> None:
+    assert set(re.findall(r"^## (.*)$", DOCUMENT.read_text(), re.MULTILINE)) == TABLES | PROSE
 
 
 def test_every_promise_of_this_folder_is_listed() -> None:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.reliability.apart import PUBLIC, apart, needs_namespaces
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import seen, serving, wait_until
-from tests.whole.site import HERE, Site, fill
+from tests.whole.site import Site, fill
 
 FILE = "prod0/o470.chip.0/o470.chip.0.0.fits"
-PUBLIC = "93.184.216.34"
 LOGIN = 'username = "me"\npassword_env = "SECRET"\nheaders = { "X-Token" = "env:TOKEN" }'
 SECRETS = {"SECRET": "canary-password", "TOKEN": "canary-token"}
 
@@ -111,23 +108,6 @@ with Public() as public, DataStore() as private:
     found = site.once()
     print(json.dumps([found["exit_code"], len(private.requests), len(site.published()), json.dumps(found)]))
 """
-
-
-def apart(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python program in a network of its own, where the machine has a public address, and a name inside."""
-    hosts = (
-        'hosts=$(mktemp) && echo "127.0.0.1 inside.example" > $hosts && mount --bind $hosts /etc/hosts && rm -f $hosts'
-    )
-    network = f'{hosts} && ip link set lo up && ip address add {PUBLIC}/32 dev lo && exec "$@"'
-    spaces = ["unshare", "--map-root-user", "--net", "--mount"]
-    command = [*spaces, "sh", "-c", network, "sh", sys.executable, "-c", program]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(HERE)}
-    return subprocess.run([*command, *arguments], env=environment, check=False, capture_output=True, text=True)
-
-
-needs_namespaces = pytest.mark.skipif(
-    apart("").returncode != 0, reason="this machine lets nobody make a network of their own"
-)
 
 
 @needs_namespaces

@@ -23,6 +23,8 @@ from core.engine.lease import Lease
 from core.errors import ExitCode
 from core.store.database import Database
 from tests.screens import disaster, night, picture
+from tests.screens.welcome import FirstRun
+from tests.servers.datastore import Fault
 from tests.whole.service import PATIENCE
 from tui.app import Dashboard
 
@@ -190,6 +192,13 @@ PICTURES: dict[str, Drawn] = {
     "tiny-40x10": Scene(columns=40, lines=10),
     "tiny-queue-40x10": Scene(("2",), "2 Queue", 40, 10),
     "wide-200x50": Scene(columns=200, lines=50),
+    "welcome": FirstRun("source"),
+    "welcome-products": FirstRun(),
+    "welcome-80x24": FirstRun(columns=80, lines=24),
+    "welcome-no-color": FirstRun(colours=False),
+    "welcome-file": FirstRun("file"),
+    "welcome-check": FirstRun("check"),
+    "welcome-down": FirstRun(fault=Fault.status(503)),
 }
 """Each picture, by the name of its file."""
 

@@ -57,7 +57,7 @@ def break_state(site: Site) -> bytes:
 
 
 def state_files(site: Site) -> set[str]:
-    return {path.name for path in site.folder.glob("mirror.db*")} - {"mirror.db.lock"}
+    return {path.name for path in site.folder.glob("mirror.db*")} - {"mirror.db.lock", "mirror.db.ballast"}
 
 
 def asked_for_data(datastore: DataStore) -> list[str]:

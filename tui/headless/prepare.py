@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 from core.check import examine
-from core.config import Config, find_config
+from core.config import Config, exposed_secret, find_config
 from core.config.template import write_template
 from core.errors import ExitCode
-from core.logs import hide_secret, setup_logging
+from core.logs import hide_secrets, setup_logging
 from tui.headless import settings
 from tui.headless.output import say
 
@@ -27,10 +27,11 @@ def check(config_file: Path | None) -> ExitCode:
     """Validate the configuration, try each source and destination, and say what would be mirrored."""
     path = find_config(config_file)
     config = settings.load(path, with_secrets=True)
-    for secret in config.secrets():
-        hide_secret(secret)
+    hide_secrets(config.secrets())
     setup_logging(None, terminal=True, quiet=True)
     say(f"{path}: valid")
+    if warning := exposed_secret(path, config):
+        say(f"! {warning}")
     codes = asyncio.run(_check(config))
     return next((code for code in WORST_FIRST if code in codes), ExitCode.OK)
 

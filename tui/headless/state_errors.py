@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import DiskError, MirrorError, StateError, causes
-from core.store.identity import REMEDY
+from core.store.identity import REMEDY, WRITABLE
 from core.text import display
 
 PRIMARY = 0xFF
@@ -18,8 +18,8 @@ DISK_ADVICE = {
     sqlite3.SQLITE_IOERR: "check that disk and its free space, or move the file to another one (`state` in [engine])",
 }
 STATE_ADVICE = {
-    sqlite3.SQLITE_READONLY: "let this user write to the file and to its folder",
-    sqlite3.SQLITE_CANTOPEN: "let this user write to the file and to its folder",
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
     sqlite3.SQLITE_CORRUPT: REMEDY,
     sqlite3.SQLITE_NOTADB: REMEDY,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ from core.store.database import Database
 from core.store.queries import MirrorStatus, ProductStatus
 from core.text import display
 from core.units import counted, format_bytes, format_duration, format_rate, format_time
+from tui import states
 from tui.headless import settings
 from tui.headless.output import reader_may_leave
 from tui.headless.state_errors import state_errors_told
@@ -75,7 +77,7 @@ async def _read(config: Config) -> Report:
     if not config.engine.state.exists():
         return Report((), ())
     with state_errors_told(config.engine.state):
-        async with await Database.open_reader(config.engine.state) as db:
+        async with await Database.open_look(config.engine.state) as db:
             return await report.gather(db, time.time())
 
 
@@ -85,12 +87,14 @@ def _holder(config: Config) -> str | None:
 
 
 def _print_status(config: Config, found: Report) -> None:
-    click.echo(f"engine: {_holder(config) or 'not running'}")
+    running = _holder(config)
+    click.echo(f"engine: {running or 'not running'}")
     if words := limit_words(found.limits):
         click.echo(f"limits: {words}; `mirrortui limit` sets them back")
     wishes = {one.mirror: one for one in report.wishes(found, config)}
     for mirror in found.mirrors:
-        _print_mirror(mirror)
+        configured = next((one for one in config.mirrors if one.name == mirror.name), None)
+        _print_mirror(_at_rest(mirror) if not running else mirror, configured.lag_limit if configured else _unlimited)
         if mirror.name in wishes:
             _print_wishes(wishes[mirror.name])
     if not found.mirrors:
@@ -99,7 +103,16 @@ def _print_status(config: Config, found: Report) -> None:
         click.echo(f"\n{counted(len(found.failures), 'failure')}; `mirrortui failures` lists them")
 
 
-def _print_mirror(mirror: MirrorStatus) -> None:
+def _unlimited(_: str) -> None:
+    """Let a product lag as it will."""
+
+
+def _at_rest(mirror: MirrorStatus) -> MirrorStatus:
+    """Return the same without transfers under way: an engine that died has left its own in the state."""
+    return replace(mirror, products=tuple(replace(product, active=0) for product in mirror.products))
+
+
+def _print_mirror(mirror: MirrorStatus, lag_limit: Callable[[str], float | None]) -> None:
     polled = format_time(mirror.polled_at) if mirror.polled_at else "never"
     click.echo(f"\n{mirror.name}  {display(mirror.url)} -> {display(mirror.destination)}  polled {polled}")
     for problem in (mirror.paused and f"paused {mirror.paused}", mirror.stopped and f"stopped: {mirror.stopped}"):
@@ -107,8 +120,9 @@ def _print_mirror(mirror: MirrorStatus) -> None:
             click.echo(f"  ! {display(problem)}")
     if mirror.error:
         click.echo(f"  ! not listed: {display(mirror.error)}")
-    rows = [_row(product) for product in mirror.products if product.selected]
-    _print_table(("product", "state", "lag", "published", "queued", "failed", "aside", "backlog", "polled"), rows)
+    rows = [_row(product, mirror, lag_limit(product.name)) for product in mirror.products if product.selected]
+    troubles = states.TROUBLES.values()
+    _print_table(("product", "state", "lag", "published", "queued", *troubles, "aside", "backlog", "polled"), rows)
     others = [display(product.name) for product in mirror.products if not (product.selected or product.wish)]
     if others:
         click.echo(f"  available, not mirrored: {', '.join(others)}")
@@ -132,24 +146,9 @@ def _print_wishes(wishes: Wishes) -> None:
     click.echo(f"  to make that permanent: {display(wishes.permanent)}")
 
 
-def state_word(product: ProductStatus) -> str:
-    """Return the state of a product in one word."""
-    if product.paused:
-        return "paused"
-    if product.error or product.alarm:
-        return "unlisted" if product.error else "alarm"
-    if product.polled_at is None:
-        return "unpolled"
-    if product.counts["quarantined"]:
-        return "blocked"
-    if product.counts["failed"]:
-        return "retrying"
-    return "lagging" if product.backlog_filesets else "current"
-
-
-def _row(product: ProductStatus) -> tuple[str, ...]:
+def _row(product: ProductStatus, mirror: MirrorStatus, limit: float | None) -> tuple[str, ...]:
     counts = product.counts
-    aside = counts["quarantined"] + counts["held"] + counts["cancelled"]
+    aside = counts["held"] + counts["cancelled"]
     backlog = (
         f"{counted(product.backlog_files, 'file')}, {format_bytes(product.backlog_bytes)}"
         if product.backlog_files
@@ -157,11 +156,12 @@ def _row(product: ProductStatus) -> tuple[str, ...]:
     )
     return (
         display(product.name),
-        state_word(product),
+        states.of_product(product, mirror, limit),
         "?" if product.lag is None else format_duration(product.lag) if product.lag else "-",
         str(counts["published"]),
         str(counts["queued"]),
         str(counts["failed"]),
+        str(counts["quarantined"]),
         str(aside),
         backlog,
         format_time(product.polled_at) if product.polled_at else "never",

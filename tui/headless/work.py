@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import logging
 import os
 import sqlite3
 import sys
@@ -21,11 +22,11 @@ import click
 import uvloop
 
 from core import report
-from core.config import Config
+from core.config import Config, exposed_secret, find_config
 from core.engine.context import Choice
 from core.engine.engine import Engine, Result
 from core.errors import ExitCode
-from core.logs import hide_secret, setup_logging
+from core.logs import hide_secrets, setup_logging
 from core.report import Report
 from core.store.database import Database
 from core.store.queries import MirrorStatus, ProductStatus
@@ -38,6 +39,8 @@ from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
 from tui.headless.stoppable import SIGNALS
 from tui.trouble import told
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -104,15 +107,19 @@ def dry_run(config_file: Path | None, options: Options) -> ExitCode:
 
 
 def prepare(config_file: Path | None, options: Options) -> Config:
-    """Load the configuration with its secrets, and begin to log without them."""
-    config = settings.load(config_file, with_secrets=True)
+    """Load the configuration with its secrets, begin to log without them, and take on the umask that it sets."""
+    path = find_config(config_file)
+    config = settings.load(path, with_secrets=True)
     if options.mirror is not None:
         config.mirror(options.mirror)
-    for secret in config.secrets():
-        hide_secret(secret)
+    if config.engine.umask is not None:
+        os.umask(config.engine.umask)
+    hide_secrets(config.secrets())
     handler = setup_logging(config.engine.log_file, sys.stderr.isatty(), int(options.verbose), options.quiet)
     if terminal_can_draw():
         handler.addFilter(ClearsLine())
+    if warning := exposed_secret(path, config):
+        log.warning(warning)
     return config
 
 
@@ -148,7 +155,7 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
     choice = Choice(options.mirror, options.product)
     result = await run_engine(Engine(config, once=True, choice=choice, plan=plan), show=not options.quiet)
-    async with await Database.open_reader(config.engine.state) as db:
+    async with await Database.open_look(config.engine.state) as db:
         return result, await report.gather(db, time.time(), options.mirror, options.product)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.model import FileState
+from core.store import reasons
 from core.store.screens import (
     AttemptLine,
     EventLine,
+    FailureGroup,
     FailureLine,
     FileLine,
     FilesetDetails,
@@ -15,9 +17,11 @@ from core.store.screens import (
     ProductDetails,
     ProductLine,
 )
+from core.store.screens.failed import LIMIT
 from core.text import display
 from core.units import counted
 from tui import format as fmt
+from tui import states
 from tui.panes import failed, log, products, queue
 from tui.snapshot import Snapshot
 from tui.widgets.prose import Piece
@@ -26,8 +30,8 @@ from tui.widgets.table import Cell, Column, Row
 LABEL = 11
 LAST_TRIES = 3
 FILE_COLUMNS = (
-    Column("name", "file", 12, grow=True),
-    Column("state", "state", 11),
+    Column("name", "file", 16, grow=True, tail=7),
+    Column("state", "state", 12),
     Column("size", "size", 8, "right", rank=1),
     Column("tries", "tries", 5, "right", rank=2),
 )
@@ -82,20 +86,31 @@ def product_overview(
             lines.append(fact("stopped", display(mirror.stopped), "bad"))
     if line.wish:
         word = "mirrored" if line.wish == "mirror" else "ignored"
-        lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), fact("", permanent(line))]
+        lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), [(permanent(line), "")]]
     lines += [fact("rejected", f"{failed.what(one)}: {display(one.detail)}", "bad") for one in details.rejections]
     return lines
 
 
 def reason(snapshot: Snapshot, line: ProductLine) -> str:
-    """Say why a product is not current; while it is being fetched, what the source gives and how long that takes."""
+    """Say why a product is not current; while it is being fetched, how fast that is and how long it takes."""
     speed = snapshot.rates.get(line.id, 0.0)
     left = products.remaining(snapshot, line)
     if line.active and left is not None and line.backlog_bytes:
-        return f"the source gives {fmt.rate(speed)}: current in {fmt.span(left)}"
+        return f"{_limit(snapshot) or f'the source gives {fmt.rate(speed)}'}: current in {fmt.span(left)}"
     if snapshot.engine is None and line.backlog_filesets:
         return "no engine runs"
+    causes = [group for group in snapshot.groups if (group.mirror, group.product) == (line.mirror, line.name)]
+    if line.why and causes and (line.counts.get("failed") or line.counts.get("quarantined")):
+        return f"{line.why}: {max(causes, key=lambda group: group.failures).detail}"
     return line.why
+
+
+def _limit(snapshot: Snapshot) -> str:
+    overview = snapshot.overview
+    if overview is None:
+        return ""
+    active = sum(line.active for line in overview.products)
+    return reasons.limit_reached(active, snapshot.rate, overview.limit_transfers, overview.limit_bandwidth)
 
 
 def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details: ProductDetails) -> list[Line]:
@@ -104,8 +119,8 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
     counts = line.counts
     sla = "" if limit is None else f" of {fmt.span(limit)} allowed"
     aside = ", ".join(
-        f"{fmt.amount(counts[state])} {state}"
-        for state in ("failed", "quarantined", "held", "excluded", "withdrawn", "cancelled")
+        f"{fmt.amount(counts[state])} {states.TROUBLES.get(state, state)}"
+        for state in (*states.TROUBLES, "held", "excluded", "withdrawn", "cancelled")
         if counts.get(state)
     )
     speed = fmt.rate(snapshot.rates.get(line.id, 0.0)) or "idle"
@@ -114,9 +129,9 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
         f"{fmt.size(line.backlog_bytes)}"
     )
     lines = [
-        fact("lag", f"{fmt.span(line.lag)}{sla}", "bad" if products.late(line, limit) else ""),
+        fact("lag", f"{fmt.span(line.lag)}{sla}", "bad" if states.late(line, limit) else ""),
         fact("to go", left if line.backlog_filesets else "nothing"),
-        fact("rate", f"{speed}, {line.active} transfers" if line.active else speed),
+        fact("rate", f"{speed}, {counted(line.active, 'transfer')}" if line.active else speed),
         fact("eta", fmt.span(products.remaining(snapshot, line))),
         fact("mirrored", f"{counted(line.published_filesets, 'fileset')}, {fmt.size(line.published_bytes)}"),
         fact("polled", fmt.ago(line.polled_at, snapshot.at)),
@@ -166,6 +181,34 @@ def failure_text(line: FailureLine) -> list[Line]:
     ]
 
 
+def group_text(group: FailureGroup, now: float, *, opened: bool) -> list[Line]:
+    """Tell of the failures of one kind in one product."""
+    style = "bad" if group.quarantined else "warn"
+    others = group.failures - group.same
+    where = f" in {counted(group.filesets, 'fileset')}" if group.filesets else ""
+    lines: list[Line] = [
+        [(display(group.product or group.mirror), "bold"), ("  ", ""), (f"x {display(group.kind)}", style)],
+        fact("mirror", display(group.mirror)),
+        fact("failed", f"{failed.number(group)}{where}", style),
+        fact("why", display(group.detail, 1000), style),
+    ]
+    if others:
+        words = f"{fmt.amount(group.same)} of them" if group.same > 1 else "one of them"
+        lines.append(fact("", f"so says {words}; the others say something else", "dim"))
+    lines.append(fact("tries", failed.tries(group)))
+    if group.quarantined:
+        lines.append(
+            fact("aside", f"{fmt.amount(group.quarantined)} in quarantine: only an operator moves them", "bad")
+        )
+    if group.next_try is not None:
+        lines.append(fact("next try", fmt.moment(group.next_try, now)))
+    verb = "closes" if opened else "opens"
+    lines.append(fact("then", f"r tries all of them again, Enter {verb} the list"))
+    if opened and group.failures > LIMIT:
+        lines.append(fact("listed", f"the first {fmt.amount(LIMIT)}; / finds others", "dim"))
+    return lines
+
+
 def event_text(line: EventLine, now: float) -> list[Line]:
     """Tell an event in full."""
     return [
@@ -200,10 +243,12 @@ def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
         lines.append(fact("failure", display(line.failure), "bad"))
     if line.next_try is not None:
         lines.append(fact("next try", fmt.moment(line.next_try, snapshot.at)))
-    states = ", ".join(
-        f"{fmt.amount(number)} {state}" for state, number in details.counts_by_file_state.items() if number
+    by_state = ", ".join(
+        f"{fmt.amount(number)} {states.FILES[FileState(state)]}"
+        for state, number in details.counts_by_file_state.items()
+        if number
     )
-    lines += [fact("states", states or "its index has not been read yet")]
+    lines += [fact("states", by_state or "its index has not been read yet")]
     if details.revision > 1:
         lines.append(fact("revision", str(details.revision), "accent"))
     if details.attempts:
@@ -241,13 +286,15 @@ def _tries(snapshot: Snapshot, lines: Sequence[AttemptLine]) -> list[Line]:
     return shown
 
 
-def file_row(line: FileLine) -> Row:
+def file_row(line: FileLine, now: float) -> Row:
     """Return the cells of one file."""
     state = FileState(line.state)
     style = _FILE_STYLES.get(state, "")
-    words = (
-        f"{line.received / line.size:.0%}" if state is FileState.ACTIVE and line.size else str(state).replace("_", " ")
-    )
+    words = states.FILES[state]
+    if state is FileState.ACTIVE and line.size:
+        words = f"{line.received / line.size:.0%}"
+    elif state is FileState.RETRY_WAIT and line.next_try is not None:
+        words = f"retry {fmt.span(line.next_try - now)}"
     return (
         Cell(display(line.name)),
         Cell(f"{words} (accepted)" if line.accepted else words, style),

@@ -9,22 +9,42 @@ from typing import Any, TypeAlias
 from core.store.screens import MirrorLine, ProductLine
 from core.text import display
 from tui import format as fmt
+from tui import states
 from tui.format import Mark
 from tui.snapshot import Snapshot
+from tui.states import ProductState, late
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("product", "product", 16, grow=True, tail=7),
+    Column("product", "product", 17, grow=True, tail=7),
     Column("state", "state", 11),
-    Column("lag", "lag", 7, "right"),
+    Column("lag", "lag", 6, "right"),
     Column("limit", "sla", 6, "right", rank=4),
-    Column("filesets", "filesets", 8, "right", rank=5),
+    Column("filesets", "filesets", 8, "right", rank=6),
     Column("left", "to go", 8, "right", rank=3),
-    Column("rate", "rate", 10, "right", rank=2),
+    Column("rate", "B/s", 6, "right", rank=2),
     Column("eta", "eta", 6, "right", rank=1),
+    Column("polled", "polled", 6, "right", rank=5),
 )
 SORTS = ("worst", "lag", "product", "state", "filesets", "left", "rate", "eta")
 """The columns by which one can sort, in the order in which the key goes through them."""
+
+_LOOKS = {
+    ProductState.AVAILABLE: (".", "dim"),
+    ProductState.IGNORED: (".", "dim"),
+    ProductState.STOPPED: ("x", "bad"),
+    ProductState.PAUSED: ("=", "warn"),
+    ProductState.ALARM: ("!", "bad"),
+    ProductState.UNLISTED: ("?", "bad"),
+    ProductState.UNKNOWN: ("?", "warn"),
+    ProductState.LAG: ("!", "bad"),
+    ProductState.BLOCKED: ("x", "bad"),
+    ProductState.FAILING: ("x", "warn"),
+    ProductState.FETCHING: (">", "accent"),
+    ProductState.BEHIND: ("~", "accent"),
+    ProductState.CURRENT: ("+", "good"),
+}
+"""The glyph and the style of each state."""
 
 Rank: TypeAlias = Any
 """A figure, a text, or several: the same kind for all rows of one sorting."""
@@ -44,25 +64,13 @@ class ProductView:
 
 def mark(line: ProductLine, mirror: MirrorLine | None, limit: float | None) -> Mark:
     """Return where a product stands, the worst first."""
-    cases = (
-        (not line.selected, Mark(".", "ignored" if line.wish == "ignore" else "available", "dim")),
-        (mirror is not None and mirror.stopped is not None, Mark("x", "stopped", "bad")),
-        (line.paused is not None or (mirror is not None and mirror.paused is not None), Mark("=", "paused", "warn")),
-        (line.alarm is not None, Mark("!", "ALARM", "bad")),
-        (line.error is not None, Mark("?", "unlisted", "bad")),
-        (line.lag is None, Mark("?", "unknown", "warn")),
-        (late(line, limit), Mark("!", "LAG", "bad")),
-        (line.counts.get("quarantined", 0) > 0, Mark("x", "blocked", "bad")),
-        (line.counts.get("failed", 0) > 0, Mark("x", "failing", "warn")),
-        (line.active > 0, Mark(">", "fetching", "accent")),
-        (line.backlog_filesets > 0, Mark("~", "behind", "accent")),
-    )
-    return next((found for holds, found in cases if holds), Mark("+", "current", "good"))
+    state = states.of_product(line, mirror, limit)
+    return _mark(state)
 
 
-def late(line: ProductLine, limit: float | None) -> bool:
-    """Tell whether a product lags more than it may."""
-    return line.selected and line.lag is not None and limit is not None and line.lag > limit
+def _mark(state: ProductState) -> Mark:
+    glyph, style = _LOOKS[state]
+    return Mark(glyph, state, style)
 
 
 def troubled(found: Mark) -> bool:
@@ -84,9 +92,9 @@ def title_of(line: ProductLine, several: bool) -> str:
 def remaining(snapshot: Snapshot, line: ProductLine) -> float | None:
     """Return the seconds until a product is current, at the present rate; None if that can't be told.
 
-    It can't where an index is unread, so that nobody knows its bytes, or where all that is left is set aside.
+    It can't where an index is unread, so that nobody knows its bytes, or where all that is left is set aside or paused.
     """
-    if line.lag is None or line.unread or (line.backlog_filesets and not line.counts.get("queued")):
+    if line.lag is None or line.unread or (line.backlog_filesets and not line.counts.get("queued")) or line.paused:
         return None
     return fmt.eta(line.backlog_bytes, snapshot.rates.get(line.id, 0.0))
 
@@ -103,8 +111,8 @@ def bare_mirrors(snapshot: Snapshot) -> list[MirrorLine]:
 def mirror_mark(mirror: MirrorLine) -> Mark:
     """Return where a mirror stands of which no product is mirrored."""
     if mirror.stopped:
-        return Mark("x", "stopped", "bad")
-    return Mark("?", "unlisted", "bad") if mirror.error else Mark("=", "paused", "warn")
+        return _mark(ProductState.STOPPED)
+    return _mark(ProductState.UNLISTED if mirror.error else ProductState.PAUSED)
 
 
 def mirror_row(mirror: MirrorLine) -> Row:
@@ -173,6 +181,7 @@ def row(snapshot: Snapshot, line: ProductLine, limit: float | None, several: boo
         Cell("" if limit is None else fmt.span(limit), "dim"),
         Cell(fmt.amount(line.published_filesets)),
         Cell(fmt.size(line.backlog_bytes) if line.backlog_bytes else ""),
-        Cell(fmt.rate(snapshot.rates.get(line.id, 0.0))),
+        Cell(fmt.short_rate(snapshot.rates.get(line.id, 0.0))),
         Cell(fmt.span(remaining(snapshot, line)) if line.backlog_bytes else ""),
+        Cell("never" if line.polled_at is None else fmt.span(snapshot.at - line.polled_at), "dim"),
     )

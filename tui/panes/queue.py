@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from core.model import FilesetState
+from core.model import FilesetState, Trouble
 from core.store.screens import QueueLine
 from core.text import display
 from tui import format as fmt
+from tui import states
 from tui.format import Mark
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
@@ -18,7 +19,7 @@ COLUMNS = (
     Column("progress", "progress", 14, rank=1),
     Column("files", "files", 11, "right", rank=5),
     Column("size", "size", 8, "right", rank=4),
-    Column("rate", "rate", 10, "right", rank=3),
+    Column("rate", "B/s", 6, "right", rank=3),
     Column("eta", "eta", 6, "right", rank=2),
 )
 SORTS = ("turn", "name", "product", "size", "registered", "state")
@@ -36,7 +37,10 @@ _MARKS = {
 }
 _WAITING = Mark("-", "waiting", "")
 """Begun, and nothing of it moves at this moment."""
-_TROUBLES = {"failed": Mark("x", "failing", "warn"), "quarantined": Mark("x", "blocked", "bad")}
+_TROUBLES = {
+    Trouble.FAILED: Mark("x", states.TROUBLES[Trouble.FAILED], "warn"),
+    Trouble.QUARANTINED: Mark("x", states.TROUBLES[Trouble.QUARANTINED], "bad"),
+}
 
 
 def mark(line: QueueLine) -> Mark:
@@ -44,7 +48,7 @@ def mark(line: QueueLine) -> Mark:
     state = FilesetState(line.state)
     if state in {FilesetState.HELD, FilesetState.PUBLISHED}:
         return _MARKS[state]
-    trouble = _TROUBLES.get(str(line.trouble))
+    trouble = _TROUBLES.get(Trouble(line.trouble))
     if state is FilesetState.TRANSFERRING and not line.active and not trouble:
         return _WAITING
     return trouble or _MARKS.get(state) or Mark(".", str(state), "dim")
@@ -73,6 +77,6 @@ def row(snapshot: Snapshot, line: QueueLine) -> Row:
         Cell(f"{fmt.bar(done, BAR)} {int(done * 100):3d}%" if begun else "", "accent"),
         Cell(f"{fmt.amount(line.done_files)}/{fmt.amount(line.files)}" if begun else fmt.amount(line.files)),
         Cell(fmt.size(line.bytes) if line.files else ""),
-        Cell(fmt.rate(snapshot.fileset_rates.get(line.id, 0.0))),
+        Cell(fmt.short_rate(snapshot.fileset_rates.get(line.id, 0.0))),
         Cell(fmt.span(remaining(snapshot, line)) if line.active else ""),
     )

@@ -84,6 +84,12 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
             box.border_title = literal(self._heading)
             yield from self.body()
 
+    def on_mount(self) -> None:
+        """Look at once as the size of the screen asks for; else the box would grow before one's eyes."""
+        height = self.app.size.height
+        name = max((least, name) for least, name in self.VERTICAL_BREAKPOINTS if height >= least)[1]
+        self.add_class(name)
+
     def body(self) -> Iterator[Widget]:
         """Yield what stands in the box."""
         yield from ()

@@ -38,9 +38,9 @@ class LimitsScreen(Dialog[Limits]):
 
     DEFAULT_CSS = """
     LimitsScreen {
-        Label { width: 12; }
+        Label { width: 14; }
         Input { width: 1fr; }
-        .under { margin-left: 12; }
+        .under { margin-left: 14; }
     }
     """
     AUTO_FOCUS = "#transfers"
@@ -66,9 +66,15 @@ class LimitsScreen(Dialog[Limits]):
         """Yield the two fields, each with its hint or error below."""
         for name in _PARSERS:
             field = Input(self._values[name], "as configured", compact=True, id=name, max_length=30)
-            yield HorizontalGroup(Label(name.capitalize()), field)
+            yield HorizontalGroup(Label(_label(name, False), id=f"{name}-label"), field)
             yield paragraph(self._hints[name], "under dim", id=f"{name}-hint")
         yield paragraph("Empty: as configured. Enter applies, Tab goes on, Esc changes nothing.", "dim")
+
+    def on_descendant_focus(self) -> None:
+        """Point at the field that has the keyboard: also without colours one sees where a text goes."""
+        for name in _PARSERS:
+            has_keyboard = self.focused is not None and self.focused.id == name
+            self.query_one(f"#{name}-label", Label).update(_label(name, has_keyboard))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check the field as it is typed."""
@@ -96,6 +102,10 @@ class LimitsScreen(Dialog[Limits]):
         hint.update(literal(text))
         hint.set_classes(classes)
         return hint.has_class("dim")
+
+
+def _label(name: str, has_keyboard: bool) -> str:
+    return f"{'>' if has_keyboard else ' '} {name.capitalize()}"
 
 
 def _value(field: Input) -> int | None:

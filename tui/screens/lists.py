@@ -8,11 +8,12 @@ from collections.abc import Hashable, Sequence
 from textual.content import Content
 
 from core.config import Config
-from core.store.screens import FailureLine, MirrorLine, ProductLine
+from core.store.screens import FailureGroup, FailureLine, MirrorLine, ProductLine
 from core.text import display
+from core.units import counted
 from tui.commands import Keymap
 from tui.keymap import label
-from tui.panes import failed, log, products, queue
+from tui.panes import details, failed, log, products, queue
 from tui.panes.products import ProductView
 from tui.preferences import Preferences
 from tui.snapshot import Snapshot
@@ -33,7 +34,8 @@ PROBLEMS = frozenset({"products", "queue", "log"})
 class Lists:
     """The tables, drawn from a snapshot as the preferences say.
 
-    `untouched`: nobody has used the keyboard yet; `following`: the log stays at its newest line.
+    `untouched`: nobody has used the keyboard yet; `following`: the log stays at its newest line; `opened`: the keys of
+    the groups of failures that are shown line by line.
     """
 
     def __init__(self, config: Config, preferences: Preferences, keymap: Keymap):
@@ -56,6 +58,8 @@ class Lists:
         self._snapshot = Snapshot(0.0)
         self._products: dict[int, ProductLine] = {}
         self._failures: dict[str, FailureLine] = {}
+        self._groups: dict[str, FailureGroup] = {}
+        self.opened: frozenset[str] = frozenset()
         self._titles: dict[str, str] = {}
 
     def show(self, snapshot: Snapshot) -> None:
@@ -80,6 +84,21 @@ class Lists:
         """Return the failures with these keys."""
         return [self._failures[str(key)] for key in keys if str(key) in self._failures]
 
+    def groups(self, keys: Sequence[Hashable]) -> list[FailureGroup]:
+        """Return the groups of failures with these keys."""
+        return [self._groups[str(key)] for key in keys if str(key) in self._groups]
+
+    def group_at_cursor(self) -> FailureGroup | None:
+        """Return the group of failures that the cursor is on, or in."""
+        key = self.failed.cursor_key
+        line = self._failures.get(str(key))
+        return self._groups.get(line.group if line else str(key))
+
+    def open(self, group: FailureGroup, opened: bool) -> None:
+        """Show the failures of a group below it, or no more."""
+        self.opened = self.opened | {group.key} if opened else self.opened - {group.key}
+        self.failed.move_to(group.key)
+
     def lag_limit(self, line: ProductLine) -> float | None:
         """Return how far a product may lag, in seconds."""
         mirror = next((one for one in self.config.mirrors if one.name == line.mirror), None)
@@ -90,6 +109,28 @@ class Lists:
         choice = next((one.choice for one in self.config.mirrors if one.name == line.mirror), None)
         known = [one.name for one in self._products.values() if one.mirror == line.mirror]
         return display(choice.lines({line.name: line.selected}, known)) if choice is not None else ""
+
+    def why(self, pane: str) -> str:
+        """Return in one line what is wrong with the row under the cursor of a list; empty if nothing is."""
+        snapshot, key = self._snapshot, self.by_pane[pane].cursor_key
+        words: str | None = ""
+        if mirrors := self.mirror_lines([key]) if pane == "products" else []:
+            words = mirrors[0].stopped or mirrors[0].error or mirrors[0].paused
+        elif lines := self.product_lines([key]) if pane == "products" else []:
+            words = details.reason(snapshot, lines[0]) if lines[0].selected else lines[0].description
+        elif pane == "queue" and isinstance(key, int) and key in snapshot.lines:
+            words = snapshot.lines[key].failure
+        elif groups := self.groups([key]) if pane == "failed" else []:
+            where = f"{counted(groups[0].filesets, 'fileset')}, " if groups[0].filesets else ""
+            words = f"{where}Enter lists them: {groups[0].detail}"
+        elif failures := self.failure_lines([key]) if pane == "failed" else []:
+            words = failures[0].detail
+        return display(words or "")
+
+    def explain(self, in_border: bool) -> None:
+        """Tell below each list but the log why its row is as it is, where no pane beside it does."""
+        for pane in ("products", "queue", "failed"):
+            self.by_pane[pane].resubtitle(Content(self.why(pane) if in_border else ""))
 
     # Drawing.
 
@@ -130,13 +171,27 @@ class Lists:
 
     def _show_failed(self) -> None:
         snapshot, kept = self._snapshot, self.preferences
+        before = self._failures.get(str(self.failed.cursor_key))
         self._failures = {line.key: line for line in snapshot.failures}
-        keys = failed.keys(snapshot, kept.failed_sort, kept.failed_reverse, kept.filters.get("failed", ""))
+        self._groups = {group.key: group for group in snapshot.groups if group.many}
+        keys = failed.keys(snapshot, kept.failed_sort, kept.failed_reverse, self.opened)
         self.failed.sort_mark = (kept.failed_sort, kept.failed_reverse)
-        self._fill(self.failed, "failed", keys, lambda key: failed.row(snapshot, self._failures[str(key)]))
-        kinds = Counter(self._failures[key].kind for key in keys)
-        told = ", ".join(f"{number:,} {display(kind)}" for kind, number in kinds.most_common())
-        self._title(self.failed, "failed", f"3 Failed {len(keys):,}", also=told)
+
+        def row(key: Hashable) -> Row | None:
+            if (group := self._groups.get(str(key))) is not None:
+                return failed.group_row(snapshot, group, group.key in self.opened)
+            line = self._failures.get(str(key))
+            return None if line is None else failed.row(snapshot, line, line.group in self._groups)
+
+        self._fill(self.failed, "failed", keys, row)
+        if before is not None and before.key not in self._failures and before.group in self._groups:
+            self.failed.move_to(before.group)  # what the cursor was on has become part of a group
+        number, kinds = sum(group.failures for group in snapshot.groups), Counter[str]()
+        for group in snapshot.groups:
+            kinds[group.kind] += group.failures
+        told = ", ".join(f"{amount:,} {display(kind)}" for kind, amount in kinds.most_common())
+        lines = f" in {counted(len(keys), 'line')}" if len(keys) < number else ""
+        self._title(self.failed, "failed", f"3 Failed {number:,}{lines}", also=told)
 
     def _show_log(self) -> None:
         kept, lines = self.preferences, {line.id: line for line in self._snapshot.events}

@@ -13,12 +13,13 @@ from textual.events import DescendantFocus, Key
 from textual.widgets import Input
 
 from core.config import Config
-from core.store.screens import QueueOrder
+from core.store.screens import FailureGroup, QueueOrder
 from core.text import display
+from tui import states
 from tui.commands import COMMANDS, PANES, Command, Keymap, by_id
-from tui.keymap import bindings, gives_way
+from tui.keymap import bindings, gives_way, label
 from tui.messages import Asked
-from tui.panes import details, log, products
+from tui.panes import details, log
 from tui.preferences import Preferences
 from tui.screens.lists import Lists
 from tui.snapshot import Snapshot, Subject, View
@@ -149,6 +150,8 @@ class MainScreen(SharpScreen[None]):
             return details.event_text(events[0], snapshot.at) if events else details.nothing()
         if self.source == "products" and (mirrors := self.lists.mirror_lines([key])):
             return details.mirror_text(mirrors[0], snapshot.at)
+        if self.source == "failed" and (groups := self.lists.groups([key])):
+            return details.group_text(groups[0], snapshot.at, opened=groups[0].key in self.lists.opened)
         lines = self.lists.failure_lines([key]) if self.source == "failed" else []
         return details.failure_text(lines[0]) if lines and lines[0].fileset_id is None else None
 
@@ -157,14 +160,18 @@ class MainScreen(SharpScreen[None]):
     def view(self) -> View:
         """Return what is to be read for this screen."""
         kept = self.preferences
+        key, line = self.lists.queue.steady_row
         return View(
             order=QueueOrder(kept.queue_sort),
             reverse=kept.queue_reverse,
             like=kept.filters.get("queue", ""),
             problems=kept.problems,
             visible=tuple(key for key in self.lists.queue.visible_keys() if isinstance(key, int)),
+            anchor=(key if isinstance(key, int) else None, line),
             subject=self.subject,
             files=self.details.tab == "files",
+            failed_like=kept.filters.get("failed", ""),
+            opened=self.lists.opened,
         )
 
     def ask(self) -> None:
@@ -178,14 +185,18 @@ class MainScreen(SharpScreen[None]):
             self._show_header()
             if snapshot.overview is not None:
                 self.lists.show(snapshot)
+                self._explain()
                 self.details.show(snapshot, self._instead())
         self._tell_footer()
         if self.view() != snapshot.view:
             self.ask()
 
+    def _explain(self) -> None:
+        self.lists.explain(in_border=self.has_class("-narrow"))
+
     def _show_header(self) -> None:
         lines = self.snapshot.overview.products if self.snapshot.overview else ()
-        late = sum(products.late(line, self.lists.lag_limit(line)) for line in lines)
+        late = sum(states.late(line, self.lists.lag_limit(line)) for line in lines)
         state = display(self.config.engine.state.parent, 40)
         self.header.show(
             self.snapshot, Situation(self.config.dashboard.site, state, self.read_only, late, self.starting)
@@ -203,6 +214,7 @@ class MainScreen(SharpScreen[None]):
         if event.table is self.lists.log and self.pane == "log":
             keys = log.keys(self.snapshot, self.preferences.filters.get("log", ""), self.preferences.problems)
             self.lists.following = bool(keys) and event.key == keys[-1]
+        self._explain()
         self.ask()
 
     @on(LiveTable.Scrolled)
@@ -256,6 +268,8 @@ class MainScreen(SharpScreen[None]):
     def on_key(self, event: Key) -> None:
         """Leave the filter by escape, without it."""
         self.lists.untouched = False
+        known = event.key in self.active_bindings
+        self.footer.hint("" if known else f"{display(label(event.character or event.key), 20)} is no command here")
         if event.key == "escape" and self.focused is self.filter:
             event.stop()
             self.filter.value = ""
@@ -263,5 +277,19 @@ class MainScreen(SharpScreen[None]):
 
     @on(LiveTable.Activated)
     def _activated(self, event: LiveTable.Activated) -> None:
-        if event.table.id in SOURCES:
+        if event.table is self.lists.failed and (groups := self.lists.groups([event.key])):
+            self.open_group(groups[0], groups[0].key not in self.lists.opened)
+        elif event.table.id in SOURCES:
             self.go("details")
+
+    @on(LiveTable.Turned)
+    def _turned(self, event: LiveTable.Turned) -> None:
+        """Open the group under the cursor, or close the one that it is on or in."""
+        group = self.lists.group_at_cursor() if event.table is self.lists.failed else None
+        if group is not None:
+            self.open_group(group, event.to_right)
+
+    def open_group(self, group: FailureGroup, opened: bool) -> None:
+        """Show the failures of a group below it, or no more."""
+        self.lists.open(group, opened)
+        self.redraw()

@@ -17,7 +17,8 @@ from textual.worker import Worker, WorkerState
 
 from core.config import Mirror
 from core.config.draft import Draft, first_place
-from core.logs import hide_secret
+from core.errors import ExitCode
+from core.logs import hide_secrets
 from tui.hangup import let_go_of_terminal
 from tui.trouble import told
 from tui.welcome.checking import CheckStep
@@ -59,8 +60,7 @@ class Welcome(App[Path]):
         self.exit()
 
     def _to_products(self, draft: Draft, mirror: Mirror) -> None:
-        for secret in mirror.secrets():
-            hide_secret(secret)
+        hide_secrets(mirror.secrets())
         self.push_screen(ProductsStep(draft, mirror, self._to_file, self._clock))
 
     def _to_file(self, draft: Draft) -> None:
@@ -80,5 +80,12 @@ class Welcome(App[Path]):
 
 
 def run() -> Path | None:
-    """Show the welcome screen until there is a configuration, and return its file; None if the operator left."""
-    return Welcome().run()
+    """Show the welcome screen until there is a configuration, and return its file; None if the operator left.
+
+    Exits if the screen breaks down, which has been told then.
+    """
+    app = Welcome()
+    file = app.run()
+    if app.return_code:
+        raise SystemExit(ExitCode.INTERNAL)
+    return file

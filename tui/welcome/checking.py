@@ -15,7 +15,7 @@ from core.check import Finding, Verdict, examine
 from core.config import load_config
 from core.config.template import take_back
 from core.errors import MirrorError
-from core.logs import hide_secret, redact_secrets
+from core.logs import hide_secrets, redact_secrets
 from core.text import display
 from core.units import counted
 from tui.welcome.step import QUIT, Step
@@ -58,8 +58,7 @@ class CheckStep(Step):
     async def _check(self) -> None:
         try:
             config = await asyncio.to_thread(load_config, self._file)
-            for secret in config.secrets():
-                hide_secret(secret)
+            hide_secrets(config.secrets())
             async with aclosing(examine(config.mirrors[0])) as findings:
                 async for finding in findings:
                     self._take(finding)

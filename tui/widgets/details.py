@@ -61,7 +61,7 @@ class DetailsPane(Vertical):
         self._entitle(snapshot)
         self.text.show(self._heading(), self._lines(snapshot) if instead is None else instead)
         rows = {line.id: line for line in snapshot.files}
-        self.files.show(tuple(rows), lambda key: pane.file_row(rows[key]) if key in rows else None)
+        self.files.show(tuple(rows), lambda key: pane.file_row(rows[key], snapshot.at) if key in rows else None)
 
     def _entitle(self, snapshot: Snapshot) -> None:
         """Name the fileset on the tabs that don't tell it."""

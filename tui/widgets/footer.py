@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from typing import ClassVar
 
 from textual.content import Content
 from textual.events import Click
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
 
 from tui.commands import COMMANDS, Command, Keymap, by_id
 from tui.keymap import label
 
 _ALWAYS = ("help", "palette")
+HINT_SECONDS = 3.0
 
 
 class FooterBar(Widget):
@@ -34,6 +37,8 @@ class FooterBar(Widget):
         super().__init__(id=id, markup=False)
         self._keymap = keymap
         self._shown: tuple[str, frozenset[str]] = ("", frozenset())
+        self._hint = ""
+        self._clears: Timer | None = None
 
     def show(self, pane: str, unavailable: Mapping[str, str]) -> None:
         """Show the commands of `pane`; those whose id is in `unavailable` are dim."""
@@ -42,16 +47,30 @@ class FooterBar(Widget):
             self._shown = shown
             self.refresh()
 
+    def hint(self, words: str) -> None:
+        """Show `words` in the place of the commands for some seconds."""
+        if self._clears is not None:
+            self._clears.stop()
+        self._clears = self.set_timer(HINT_SECONDS, partial(self.hint, "")) if words else None
+        if words != self._hint:
+            self._hint = words
+            self.refresh()
+
     def render(self) -> Content:
         """Return the line."""
         right = Content("  ").join(self._entry([by_id(id)]) for id in _ALWAYS)
+        left = Content(f" {self._hint}") if self._hint else self._commands(right.cell_length)
+        return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
+
+    def _commands(self, kept: int) -> Content:
+        """Return as many commands as fit beside `kept` cells."""
         left = Content(" ")
         for entry in self._entries():
             longer = left + entry + "  "
-            if longer.cell_length + right.cell_length > self.size.width:
+            if longer.cell_length + kept > self.size.width:
                 break
             left = longer
-        return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
+        return left
 
     async def on_click(self, event: Click) -> None:
         """Give the command under the mouse."""

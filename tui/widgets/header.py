@@ -135,10 +135,10 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
     failed = sum(overview.failures_by_kind.values())
     counted = (
         (stopped, f"x{stopped} stopped", "bad"),
-        (situation.late, f"!{situation.late} lag", "bad"),
-        (unlisted, f"?{unlisted} unlisted", "bad"),
-        (quarantined, f"q{quarantined} blocked", "bad"),
-        (failed, f"x{failed} failed", "warn"),
+        (situation.late, f"!{fmt.amount(situation.late)} lag", "bad"),
+        (unlisted, f"?{fmt.amount(unlisted)} unlisted", "bad"),
+        (quarantined, f"q{fmt.amount(quarantined)} blocked", "bad"),
+        (failed, f"x{fmt.amount(failed)} failed", "warn"),
     )
     limits = [
         (f"limit {fmt.size(overview.limit_bandwidth)}/s", STYLES["warn"]) if overview.limit_bandwidth else None,
@@ -168,7 +168,8 @@ def _used(mirror: MirrorLine) -> float:
 def second_line(snapshot: Snapshot, width: int) -> Content:
     """Say how fast it goes, and how long that will take; the graph takes what room is left."""
     flow = snapshot.throughput
-    now, most = fmt.rate(flow.now) or "0 B/s", fmt.rate(flow.highest) or "0"
+    now = fmt.UNKNOWN if snapshot.engine is None else fmt.rate(flow.now) or "0 B/s"
+    most = fmt.rate(flow.highest) or "0"
     for right in (work_words(snapshot, True), work_words(snapshot, False)):
         room = width - len(f"{now:>10} ") - len(f" 60m, max {most}") - cells(right) - 2
         if room >= SHORTEST_GRAPH:

@@ -95,6 +95,13 @@ class LineView(ScrollView, inherit_bindings=False):
         self._border_title = title
         self.refresh(Region(-self.gutter.left, -self.gutter.top, self.outer_size.width, self.gutter.top))
 
+    def resubtitle(self, subtitle: Content) -> None:
+        """Set the text in the lower border, and paint that line only."""
+        if subtitle.plain != ("" if self._border_subtitle is None else self._border_subtitle.plain):
+            self._border_subtitle = subtitle
+            bottom = self.outer_size.height - self.gutter.height
+            self.refresh(Region(-self.gutter.left, bottom, self.outer_size.width, self.gutter.bottom))
+
     def paint(self) -> None:
         """Draw all lines, and paint what differs from what was drawn before."""
         if not self.is_mounted:

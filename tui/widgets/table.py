@@ -31,6 +31,8 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         Binding("home", "first", show=False),
         Binding("end", "last", show=False),
         Binding("enter", "activate", show=False),
+        Binding("right", "turn(True)", show=False),
+        Binding("left", "turn(False)", show=False),
     ]
 
     class CursorMoved(Message):
@@ -48,6 +50,14 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
             super().__init__()
             self.table = table
             self.key = key
+
+    class Turned(Message):
+        """The right or the left arrow was pressed: rows that hold others are opened and closed by that."""
+
+        def __init__(self, table: LiveTable, to_right: bool) -> None:
+            super().__init__()
+            self.table = table
+            self.to_right = to_right
 
     class Scrolled(Message):
         """Other keys are in sight, for whatever reason."""
@@ -94,6 +104,17 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
     def visible_keys(self) -> tuple[Key, ...]:
         """Return the keys that are in sight, from top to bottom."""
         return tuple(self.keys[self.top : self.top + self.page])
+
+    @property
+    def steady_row(self) -> tuple[Key | None, int]:
+        """The row that stays on its line whatever comes and goes, and that line: the cursor's, if that is in sight."""
+        at = self._steady()
+        return (self.keys[at], at - self.top) if self.keys else (None, 0)
+
+    def _steady(self) -> int:
+        return (
+            self._cursor if self._cursor in range(self.top, self.top + self.page) else min(self.top, len(self.keys) - 1)
+        )
 
     @property
     def frozen(self) -> bool:
@@ -161,7 +182,7 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
     def _follow(self, order: Order) -> None:
         """Take a new order. The cursor stays on its key and on its line; if it is out of sight, the first row does."""
         old, before = self._order, self.cursor_key
-        anchor = self._cursor if self._cursor in range(self.top, self.top + self.page) else self.top
+        anchor = self._steady()
         top = self.top + order.follow(old, anchor) - anchor
         self._order, self._cursor = order, order.follow(old, self._cursor)
         if self._marks and order is not old:
@@ -249,6 +270,10 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         """Choose the row under the cursor."""
         if self.cursor_key is not None:
             self.post_message(self.Activated(self, self.cursor_key))
+
+    def action_turn(self, to_right: bool) -> None:
+        """Tell of an arrow to the side."""
+        self.post_message(self.Turned(self, to_right))
 
     def on_click(self, event: Click) -> None:
         """Put the cursor on a row; a second click chooses it, unless another row has come there in between."""

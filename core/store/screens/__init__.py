@@ -13,7 +13,14 @@ from core.store.screens.details import (
     fileset_details,
     product_details,
 )
-from core.store.screens.failed import FailureLine, failure_lines
+from core.store.screens.failed import (
+    FailureGroup,
+    FailureLine,
+    failed_filesets,
+    failure_groups,
+    failure_lines,
+    failures_of,
+)
 from core.store.screens.history import throughput
 from core.store.screens.log import CommandLine, EventLine, commands, events
 from core.store.screens.overview import MirrorLine, Overview, ProductLine, overview
@@ -23,6 +30,7 @@ __all__ = [
     "AttemptLine",
     "CommandLine",
     "EventLine",
+    "FailureGroup",
     "FailureLine",
     "FileLine",
     "FilesetDetails",
@@ -34,7 +42,10 @@ __all__ = [
     "QueueOrder",
     "commands",
     "events",
+    "failed_filesets",
+    "failure_groups",
     "failure_lines",
+    "failures_of",
     "file_lines",
     "fileset_details",
     "overview",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.model import Columns
+from core.store import evidence
 from core.store.database import Database
 from core.store.ids import file_range
 from core.store.records import load_columns
@@ -71,6 +72,8 @@ class FilesetDetails:
     published_at: float | None
     verified_at: float | None
     discovered_at: float
+    acceptable: bool
+    """Whether a file of it is in quarantine with evidence that an operator may accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ async def fileset_details(db: Database, fileset: int) -> FilesetDetails | None:
         published_at=row["published_at"],
         verified_at=row["verified_at"],
         discovered_at=row["discovered_at"],
+        acceptable=await evidence.acceptable(db, fileset),
     )
 
 

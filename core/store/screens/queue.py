@@ -13,6 +13,7 @@ from core.store.bulk import table
 from core.store.database import Database
 from core.store.ids import POSITION_BITS
 from core.store.queue import QUEUE_STATES
+from core.store.screens import likeness
 
 TURN = 16
 """Filesets that are taken from a product before it is the next one's turn."""
@@ -97,7 +98,7 @@ async def queue_ids(
     ``!`` before it, to the others; `problems` to those in trouble. Sizes begin with the largest, registration
     times with the oldest, states with what is in trouble.
     """
-    condition, pattern = _filter(like)
+    condition, pattern = likeness.condition(like, "p.prefix || s.name")
     if problems:
         condition += " AND s.id IN (SELECT id FROM filesets WHERE trouble <> '')"
     keys = {"product": product, "like": pattern}
@@ -106,14 +107,6 @@ async def queue_ids(
     else:
         found = await _ids(db, f"{_among(_STATES)} {condition} ORDER BY {_ORDERS[order]}", keys)
     return found[::-1] if reverse else found
-
-
-def _filter(like: str) -> tuple[str, str]:
-    wanted = like.removeprefix("!")
-    if not wanted:
-        return "", ""
-    literal = wanted.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return f"AND p.prefix || s.name {'NOT ' if like != wanted else ''}LIKE :like ESCAPE '\\'", f"%{literal}%"
 
 
 async def _ids(db: Database, rest: str, keys: Mapping[str, Any]) -> list[int]:

@@ -135,12 +135,24 @@ def test_a_link_in_the_place_of_the_index_is_not_followed(
 ) -> None:
     stage(destination, FILES)
     (staging(root) / "index.txt").symlink_to(outside / "index.txt")
-    with pytest.raises(DiskError):
-        destination.seal(PLACE, b"index\n", len(FILES), in_place=False)
+    destination.seal(PLACE, b"index\n", len(FILES), in_place=False)
+    assert not (staging(root) / "index.txt").is_symlink()
     publish(destination, FILES, Place(8, "raw", "b"))
     (root / "raw" / "index.txt").symlink_to(outside / "index.txt")
     destination.write_index("raw", [b"ours\n"])
     assert not (root / "raw" / "index.txt").is_symlink()
+
+
+def test_what_is_planted_under_our_own_names_is_never_written_through(
+    destination: PosixDestination, root: Path, outside: Path
+) -> None:
+    publish(destination, FILES)
+    (root / ".mirrortui" / "index-new").hardlink_to(outside / "index.txt")
+    destination.write_index("raw", [b"ours\n"])
+    assert (root / "raw" / "index.txt").read_bytes() == b"ours\n"
+    os.mkfifo(root / ".mirrortui" / "index-new")
+    destination.write_index("raw", [b"ours again\n"])
+    assert (root / "raw" / "index.txt").read_bytes() == b"ours again\n"
 
 
 @pytest.mark.parametrize("where", [".mirrortui", ".mirrortui/staging", ".mirrortui/lock"])

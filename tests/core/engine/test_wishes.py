@@ -13,7 +13,7 @@ from core.config import Config
 from core.engine.engine import Engine
 from core.errors import ExitCode
 from core.model import CommandKind
-from core.store import commands
+from core.store import commands, verification
 from core.store.commands import Target
 from core.store.database import Database
 from tests.core.engine.operator import configured, operating
@@ -267,6 +267,22 @@ async def test_a_wish_to_stop_is_meant_for_the_engine_that_ran(datastore: DataSt
     assert answer is not None
     assert (answer.state, answer.result) == ("refused", "this engine was started after that")
     assert (result.stopped_by, result.filesets) == (None, 1)
+
+
+async def test_a_verification_that_was_begun_and_not_answered_begins_anew(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    add(datastore, "p", "f")
+    await Engine(config, once=True).run()
+    async with await Database.open_reader(config.engine.state) as db:
+        number = await commands.append(db, CommandKind.VERIFY, Target(), time.time())
+        await verification.begin(db, number, [])  # by an engine that was killed before it came to the answer
+        await Engine(config, once=True).run()
+        answer = await commands.get(db, number)
+        found = await verification.get(db, number)
+    assert answer is not None
+    assert answer.state == "done"
+    assert found is not None
+    assert (found.filesets, found.done_filesets, found.stopped) == (1, 1, None)
 
 
 async def test_meters_history_and_disks_are_kept(datastore: DataStore, config: Config) -> None:

@@ -136,7 +136,7 @@ async def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(filled
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock", ".watchers"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".lock", ".watchers", ".ballast"])
 async def test_no_part_of_the_state_file_is_a_target(
     filled: Path, monkeypatch: pytest.MonkeyPatch, ending: str, overwrite: bool
 ) -> None:

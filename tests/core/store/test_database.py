@@ -78,7 +78,7 @@ async def test_a_watcher_makes_no_state_file(state: Path) -> None:
 
 async def test_a_watcher_of_a_file_that_no_engine_has_prepared_is_told_so(state: Path) -> None:
     state.touch()
-    with pytest.raises(StateError, match="start the engine first"):
+    with pytest.raises(StateError, match="is empty"):
         await Database.open_reader(state)
 
 

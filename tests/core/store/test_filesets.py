@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import FailureKind
 from core.model import FilesetState, FileState, ListedFile, Rejection
-from core.store import files, filesets, operate, queries, registry
+from core.store import files, filesets, operate, queries, registry, stamps
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed, Live
 from core.store.ids import file_id, file_range, fileset_of
@@ -282,7 +282,7 @@ async def test_a_clock_that_jumped_does_not_make_files_wait_for_ever(db: Databas
     row = await transferring(db, "a", some_files(1))
     [file] = await files.all_of(db, row.id, 0, 10)
     await files.failed(db, [failure(file.id, next_try=NOW + 10**8)], NOW)
-    await files.clamp_waits(db, NOW, 3600)
+    await stamps.mend(db, NOW, 3600)
     assert [one.id for one in await files.to_fetch(db, row.id, 0, NOW, 10)] == [file.id]
 
 

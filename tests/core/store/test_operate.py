@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import FailureKind
 from core.model import CommandKind, FileState, ListedFile, ListedProduct, Rejection
-from core.store import files, filesets, operate, registry
+from core.store import evidence, files, filesets, operate, registry
 from core.store.commands import Target
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed
@@ -305,7 +305,7 @@ SAME_OF_WARP = """SELECT s.id FROM filesets s JOIN products p ON p.id = s.produc
 
 async def test_accepting_takes_what_was_seen_for_what_is_wanted(db: Database, product: int) -> None:
     row = await _with_quarantined(db)
-    assert await operate.accept(db, [row.id], "ada", NOW) == (1, 0)
+    assert await evidence.accept(db, [row.id], "ada", NOW) == (1, 0)
     after = await fileset(db, "a")
     assert (after.trouble, after.bytes, row.bytes) == ("failed", 29, 30)
     (accepted,) = await db.rows("SELECT * FROM files WHERE accepted IS NOT NULL")
@@ -329,14 +329,14 @@ async def test_the_evidence_is_of_one_and_the_same_download(db: Database, produc
 @pytest.mark.parametrize("kind", [FailureKind.MISSING, FailureKind.CONFLICT])
 async def test_only_wrong_content_can_be_accepted(db: Database, product: int, kind: FailureKind) -> None:
     row = await _with_quarantined(db, kind)
-    assert await operate.accept(db, [row.id], "ada", NOW) == (0, 1)
+    assert await evidence.accept(db, [row.id], "ada", NOW) == (0, 1)
     assert (await fileset(db, "a")).trouble == "quarantined"
 
 
 async def test_without_evidence_nothing_is_accepted(db: Database, product: int) -> None:
     row = await _with_quarantined(db)
     await db.run("UPDATE files SET seen_digest = NULL")
-    assert await operate.accept(db, [row.id], "ada", NOW) == (0, 1)
+    assert await evidence.accept(db, [row.id], "ada", NOW) == (0, 1)
     assert await file_states(db, row.id) == {"f0": "staged", "f1": "quarantined", "f2": "retry_wait"}
 
 

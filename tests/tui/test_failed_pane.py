@@ -1,0 +1,128 @@
+"""Thousands of failures are some lines: each group is opened, understood and retried as one thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.store.ids import POSITION_BITS
+from tests.screens import night
+from tests.tui.playing import Play, playing
+
+WRONG, WAITING = "540 files of gpc1-raw", "3,780 files of gpc1-raw"
+IN_LINES = "3 Failed 4,324 in 6 lines"
+
+
+def rows(play: Play) -> list[str]:
+    """Return the rows of the failed pane."""
+    return [line for line in play.screen() if "  in " in line or "quarantine " in line]
+
+
+async def test_much_that_failed_in_one_way_is_one_line(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.press("3")
+        await play.sees(IN_LINES, "3,781 transient")
+        assert "integrity" in await play.sees(f"+ {WRONG}", "came twice", "quarantine")
+        assert "transient" in await play.sees(f"+ {WAITING}", "in 1m00s")
+        await play.to("3 Failed", WRONG)
+        await play.sees("failed", "540 files in 30 filesets")
+
+
+async def test_a_group_is_opened_in_its_place_and_closed(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        for opening, closing in (("enter", "enter"), ("right", "left"), ("enter", "escape")):
+            await play.to("3 Failed", WRONG)
+            await play.press(opening)
+            await play.sees("3 Failed 4,324 in 546 lines")
+            await play.on("3 Failed", f"- {WRONG}")
+            await play.press("j")
+            await play.on("3 Failed", "chip.00.fits")
+            if closing == "enter":
+                await play.press("k")
+            await play.press(closing)
+            await play.sees(IN_LINES)
+            await play.on("3 Failed", f"+ {WRONG}")
+
+
+async def test_one_key_retries_all_of_a_group_by_name(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WRONG)
+        await play.press("r")
+        await play.sees("Retry?")
+        await play.sees("ps1/gpc1-raw/gpc1-raw.08120")
+        await play.sees("and 20 more")
+        await play.press("y")
+        [(kind, target)] = await play.wished(1)
+        assert kind == "retry"
+        assert len(target["filesets"]) == 30
+        assert all(name.startswith("ps1/gpc1-raw/") for name in target["filesets"])
+
+
+async def test_marks_of_groups_and_single_failures_are_hit_together(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WRONG)
+        await play.press("space", "space")
+        await play.sees("3 Failed", "2 marked")
+        await play.press("h")
+        await play.sees("Hold or release?")
+        await play.press("y")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, len(target["filesets"])) == ("hold", 31)
+        assert "ps1/ipp-misc/ipp-misc.04097" in target["filesets"]
+
+
+async def test_a_filter_counts_and_hits_what_it_lets_through(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.press("3", "/", *"08120", "enter")
+        await play.sees("3 Failed 18 in 1 line", "/08120")
+        await play.sees("+ 18 files of gpc1-raw")
+        await play.press("R")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, target["filesets"]) == ("retry", ["ps1/gpc1-raw/gpc1-raw.08120"])
+
+
+async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.press("3", "s", "s", "s")
+        await play.sees("next try▲")
+        assert WAITING in rows(play)[0]
+        await play.press("S")
+        await play.sees("next try▼")
+        assert WAITING in rows(play)[-1]
+
+
+async def test_the_cursor_stays_on_what_becomes_part_of_a_group(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", "ipp-misc.04097/catalog.smf")
+        await play.change(
+            f"""WITH n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5)
+                INSERT INTO files (id, name, size, digest, type, state, failure_kind, failure)
+                SELECT s.id << {POSITION_BITS} | x, 'more.' || x, 1, NULL, 'fits', 'quarantined', 'integrity', 'wrong'
+                FROM filesets s, n WHERE s.name = 'ipp-misc.04097'"""
+        )
+        await play.on("3 Failed", "+ 6 files of ipp-misc")
+
+
+async def test_evidence_of_a_whole_group_is_accepted_after_a_question(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WRONG)
+        await play.press("A")
+        await play.sees("only files in quarantine that came twice")
+        await play.change(
+            "UPDATE files SET seen_size = 5, seen_digest = 'abc' WHERE state = 'quarantined' AND name = 'chip.03.fits'"
+        )
+        play.now[0] += 2
+        await play.stage.settled()
+        await play.press("A")
+        await play.sees("Accept?")
+        await play.sees("came 5 bytes, MD5 abc")
+        await play.press("y")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, len(target["filesets"])) == ("accept", 30)
+
+
+async def test_a_few_failures_are_lines_of_their_own(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("3")
+        title = await play.sees("3 Failed 4 ")
+        assert "lines" not in title
+        await play.sees("integrity", "ipp-misc.04097/catalog.smf")

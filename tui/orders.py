@@ -1,0 +1,209 @@
+"""What an operator orders of the engine: on the marked rows, else on the row under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.model import CommandKind, FilesetState
+from core.store.commands import Target
+from core.text import display
+from tui.commands import by_id, confirm_needed
+from tui.hits import Hit, Hits, literal, names, of_failure
+from tui.panes import failed
+from tui.screens.confirm import ConfirmScreen
+from tui.screens.limits import LimitsScreen
+
+if TYPE_CHECKING:
+    from tui.app import Dashboard
+    from tui.screens.main import MainScreen
+
+
+class Orders:
+    """Carries out the commands that write: asks where much is hit, then sends wishes."""
+
+    def __init__(self, app: Dashboard, main: MainScreen, hits: Hits):
+        self._app = app
+        self._main = main
+        self._hits = hits
+
+    async def _confirmed(
+        self, command: str, hits: Sequence[Hit], consequence: str, lines: Sequence[str] | None = None
+    ) -> bool:
+        entry = by_id(command)
+        need = confirm_needed(entry, len(hits))
+        if need is None:
+            return True
+        typed = str(len(hits)) if need == "type" else None
+        names = [display(hit.name) for hit in hits] if lines is None else lines
+        return await self._app.asked(ConfirmScreen(f"{entry.title}?", names, consequence, typed)) is True
+
+    async def _on_filesets(
+        self, command: str, kind: CommandKind, consequence: str, value: str | None = None, hits: list[Hit] | None = None
+    ) -> None:
+        hits = await self._hits.found() if hits is None else hits
+        filesets = [hit for hit in hits if hit.fileset is not None]
+        if not filesets:
+            self._app.tell(f"{command}: put the cursor on a fileset", "warning")
+            return
+        if await self._confirmed(command, filesets, consequence):
+            names = tuple(hit.fileset for hit in filesets if hit.fileset is not None)
+            self._app.wish(kind, Target(filesets=names, value=value))
+            self._clear_marks()
+
+    def _clear_marks(self) -> None:
+        table = self._main.tables.get(self._main.pane)
+        if table is not None:
+            table.clear_marks()
+
+    async def do_retry(self) -> None:
+        """Retry what is hit: filesets by name, products as a whole."""
+        await self._retry("retry", await self._hits.found())
+
+    async def do_retry_all(self) -> None:
+        """Retry all that the filter lets through."""
+        main = self._main
+        if main.pane == "failed":
+            hits = await self._hits.all_failed()
+            if main.preferences.filters.get("failed"):
+                await self._retry("retry_all", hits)
+            elif await self._confirmed("retry_all", hits, "All that failed is tried again at once."):
+                self._app.wish(CommandKind.RETRY, Target())
+            return
+        table = main.tables.get(main.pane)
+        keys = list(table.keys) if table is not None else []
+        await self._retry("retry_all", await self._hits.found(keys))
+
+    async def _retry(self, command: str, hits: list[Hit]) -> None:
+        if not await self._confirmed(command, hits, "They are tried again at once."):
+            return
+        self._of_each(CommandKind.RETRY, hits)
+        self._clear_marks()
+
+    def _of_each(self, kind: CommandKind, hits: Sequence[Hit]) -> None:
+        """Give a command for all filesets that are hit at once, and for each product or mirror."""
+        filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
+        if filesets:
+            self._app.wish(kind, Target(filesets=filesets))
+        for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
+            self._app.wish(kind, Target(mirror=mirror, product=literal(product) if product else None))
+
+    async def do_accept(self) -> None:
+        """Take what was seen for what is wanted, against the catalogue."""
+        lines = await self._hits.evidence()
+        hits = list(dict.fromkeys(map(of_failure, lines)))
+        evidence = [
+            f"{failed.what(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
+            f"came {line.seen_size} bytes, MD5 {display(line.seen_digest)}"
+            for line in lines
+        ]
+        words = "What came counts from now on, not what the catalogue says. It is fetched again, and published."
+        if lines and await self._confirmed("accept", hits, words, evidence):
+            self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(names(hits))))
+            self._clear_marks()
+
+    async def do_now(self) -> None:
+        """Fetch next."""
+        await self._on_filesets("now", CommandKind.NOW, "They are fetched before all others.")
+
+    async def do_hold(self) -> None:
+        """Hold filesets, or release them if all of them are held."""
+        hits = await self._hits.found()
+        held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
+        kind = CommandKind.RELEASE if held else CommandKind.HOLD
+        words = "They go on." if held else "They stop until they are released."
+        await self._on_filesets("hold", kind, words, hits=hits)
+
+    async def do_cancel(self) -> None:
+        """Give filesets up."""
+        await self._on_filesets("cancel", CommandKind.CANCEL, "They are given up; what was fetched of them is dropped.")
+
+    async def do_raise(self) -> None:
+        """Raise the priority."""
+        await self._on_filesets("raise", CommandKind.PRIORITY, "Their priority changes.", "+1")
+
+    async def do_lower(self) -> None:
+        """Lower the priority."""
+        await self._on_filesets("lower", CommandKind.PRIORITY, "Their priority changes.", "-1")
+
+    async def do_move_up(self) -> None:
+        """Go before the previous fileset of the product."""
+        await self._on_filesets("move_up", CommandKind.MOVE, "They change their place.", "up")
+
+    async def do_move_down(self) -> None:
+        """Let the next fileset of the product go first."""
+        await self._on_filesets("move_down", CommandKind.MOVE, "They change their place.", "down")
+
+    async def do_pause(self) -> None:
+        """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
+        chosen = {(hit.mirror, hit.product) for hit in await self._hits.found()}
+        overview = self._main.snapshot.overview
+        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
+        mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
+        targets: dict[str, tuple[str, str | None, str | None]] = {
+            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused) for line in lines
+        }
+        targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
+        paused = bool(targets) and all(held for _, _, held in targets.values())
+        hits = [Hit(name, product or "", mirror) for name, (mirror, product, _) in targets.items()]
+        words = "They go on." if paused else "Nothing of them is fetched until resumed."
+        if await self._confirmed("pause", hits, words):
+            kind = CommandKind.RESUME if paused else CommandKind.PAUSE
+            for mirror, product, _ in targets.values():
+                self._app.wish(kind, Target(mirror=mirror, product=product))
+            self._clear_marks()
+
+    async def do_pause_all(self) -> None:
+        """Pause everything; resume it if everything is paused."""
+        overview = self._main.snapshot.overview
+        mirrors = overview.mirrors if overview else ()
+        paused = bool(mirrors) and all(mirror.paused for mirror in mirrors)
+        hits = [Hit(mirror.name, "", mirror.name) for mirror in mirrors]
+        words = "All mirrors go on." if paused else "Nothing is fetched until resumed."
+        if await self._confirmed("pause_all", hits, words):
+            self._app.wish(CommandKind.RESUME if paused else CommandKind.PAUSE, Target())
+
+    async def do_poll(self) -> None:
+        """Look at the source of the products that are hit."""
+        self._of_each(CommandKind.POLL, [replace(hit, fileset=None) for hit in await self._hits.found()])
+
+    async def do_verify(self) -> None:
+        """Have what is published of what is hit read again: filesets by name, products as a whole."""
+        self._of_each(CommandKind.VERIFY, await self._hits.found())
+        self._clear_marks()
+
+    async def do_mirror(self) -> None:
+        """Begin mirroring products, or end it if all of them are mirrored."""
+        hits = await self._hits.found()
+        chosen = {(hit.mirror, hit.product) for hit in hits}
+        overview = self._main.snapshot.overview
+        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
+        ends = bool(lines) and all(line.selected for line in lines)
+        names = [display(f"{line.mirror}/{line.name}") for line in lines]
+        if ends:
+            words = "No more of them is fetched; what is published stays."
+            if not await self._app.asked(ConfirmScreen("Stop mirroring?", names, words)):
+                return
+        for line in lines:
+            kind = CommandKind.IGNORE if ends else CommandKind.MIRROR
+            self._app.wish(kind, Target(mirror=line.mirror, product=line.name))
+        self._clear_marks()
+
+    async def do_limits(self) -> None:
+        """Ask for other limits."""
+        engine, overview = self._main.config.engine, self._main.snapshot.overview
+        now = (overview.limit_transfers, overview.limit_bandwidth) if overview else (None, None)
+        chosen = await self._app.asked(LimitsScreen(now[0], now[1], engine.transfers, engine.bandwidth))
+        if chosen is not None:
+            for name, before, after in (
+                ("transfers", now[0], chosen.transfers),
+                ("bandwidth", now[1], chosen.bandwidth),
+            ):
+                if before != after:
+                    value = "" if after is None else str(after)
+                    self._app.wish(CommandKind.LIMIT, Target(value=f"{name}={value}"))
+
+    async def do_engine(self) -> None:
+        """Start an engine."""
+        self._app.start_engine()
