@@ -7,9 +7,10 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from core.destinations.base import Expected, Gate, Place, Verified
 from core.engine import listing
@@ -31,7 +32,7 @@ LOOK_SECONDS = 10.0
 IDLE_SHARE, LATEST_SHARE = 0.5, 0.9
 """A fileset is read again in idle time from this share of the scrub interval on, and in any case from this one."""
 SLICE = 16
-"""Filesets taken up by one scheduled scrub, before it is asked again what is due."""
+"""Filesets taken up by one scheduled scrub, before it is asked again what is due; and recorded together."""
 YIELD_SECONDS = 0.05
 
 
@@ -131,8 +132,8 @@ class Scrubber:
         if task.wish.repair:
             await self._repair(task.damaged)
         try:
-            for one in task.work:
-                await self._verify(one, gate, task)
+            for several in _slices(task.work):
+                await self._verify_all(several, gate, task)
             if task.whole:
                 await self._tell_strangers(task)
         except Stopped:
@@ -194,9 +195,16 @@ class Scrubber:
 
     # One fileset.
 
+    async def _verify_all(self, several: Sequence[Standing], gate: Gate, task: Task) -> None:
+        """Read filesets again, one after the other; what was found is recorded together: each commit costs a flush."""
+        ended = await asyncio.gather(*(self._verify(one, gate, task) for one in several), return_exceptions=True)
+        for error in ended:
+            if error is not None:
+                raise error
+
     async def _verify(self, one: Standing, gate: Gate, task: Task | None = None) -> None:
         """Read a fileset again, and record what was found. Raises Stopped or DiskError."""
-        if not gate(0):
+        if self._closed.is_set() or (task is not None and task.stop.is_set()):
             raise Stopped
         row = await filesets.get(self._context.db, one.id)
         mirror = await self._mirror_of(one.id)
@@ -277,3 +285,10 @@ class Scrubber:
             return False
 
         return gate
+
+
+def _slices(work: Iterable[Standing]) -> Iterator[list[Standing]]:
+    """Yield filesets, SLICE at a time."""
+    rest = iter(work)
+    while several := list(islice(rest, SLICE)):
+        yield several

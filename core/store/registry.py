@@ -75,7 +75,7 @@ async def _doubt_newest(db: Database, mirror: int, rows: Sequence[ListedProduct]
                SELECT 1 FROM filesets f
                WHERE f.product_id = products.id AND f.name = ?3 AND f.state <> 'superseded'
                  AND f.registered <> ?4 AND f.registered = ifnull(products.newest_at, f.registered))""",
-        [(mirror, row.name, row.most_recent, row.registered) for row in rows],
+        [(mirror, row.name, storable(row.most_recent or ""), row.registered) for row in rows],
     )
 
 

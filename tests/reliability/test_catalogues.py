@@ -206,3 +206,14 @@ def test_ids_of_every_hostile_kind_leave_the_state_sound(site: Site, datastore: 
     assert site.published() == expected
     with closing(sqlite3.connect(site.folder / "mirror.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_root_whose_newest_fileset_has_no_name_in_utf8_is_listed_all_the_same(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    head = b"# productID|Most recent|Time registered|type|Description|\n"
+    datastore.raw_index("index.txt", head + b"prod0|o470.\xff|2026-01-01T00:00:00Z|t|d|\n")
+    for _ in range(2):
+        assert site.once()["exit_code"] == 0
+    assert site.published() == expected

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from subprocess import SubprocessError
 
 from core.model import CommandKind as Kind
 from core.store.commands import Target
@@ -42,12 +43,7 @@ def come_to_rest(place: Place) -> int:
     for _ in range(RUNS):
         for kind in (Kind.RESUME, Kind.RELEASE, Kind.REQUEUE, Kind.RETRY):
             place.mirror.wish(kind, Target())
-        process = place.start("--once")
-        try:
-            code = process.wait(PATIENCE)
-        finally:
-            process.kill()
-            process.wait()
+        code = _run(place, "--once")
         say(f"{place.name}: a run to the end came to {code}")
         if code == 0:
             break
@@ -70,15 +66,14 @@ def check(book: Book, place: Place, upstream: Upstream) -> None:
     for what, demand in checks.items():
         try:
             demand()
-        except AssertionError as error:
+        except (AssertionError, OSError, SubprocessError) as error:
             book.complain(f"{place.name}: {what}: {error}")
 
 
 def check_idle(book: Book, place: Place, store: Server) -> None:
     """A further run has nothing to do, and fetches no file."""
     store.forget()
-    process = place.start("--once")
-    code = process.wait(PATIENCE)
+    code = _run(place, "--once")
     fetched = [request.path for request in store.requests if request.path.endswith(".fits")]
     if code or fetched:
         book.complain(f"{place.name}: a run with nothing to do ended with {code}, and fetched {len(fetched)} files")
@@ -133,8 +128,18 @@ def _check_words(place: Place) -> None:
 
 
 def _check_verified(place: Place) -> None:
-    ended = place.site.run("verify", "--quiet")
-    assert ended.code == 0, f"it ended with {ended.code}: {ended.out}{ended.err}"
+    code = _run(place, "verify", "--quiet")
+    assert code == 0, f"it ended with {code}"
+
+
+def _run(place: Place, *arguments: str) -> int:
+    """Run the program to its end; return its exit code."""
+    process = place.start(*arguments)
+    try:
+        return process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def filesets(place: Place) -> int:
