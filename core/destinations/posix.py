@@ -153,7 +153,10 @@ class PosixDestination:
 
     def _check_spelling(self, directory: int, name: str) -> None:
         """Refuse a name that is another's for this file system: one would be published over the other."""
-        if self.folds and (other := spelling.misspelled(directory, name)):
+        if not self.folds:
+            return
+        other = spelling.reserved(name) or spelling.misspelled(directory, name)
+        if other:
             raise DiskError(
                 f"{self.root}: {display(name)} is {display(other)} for this file system, which does not tell case or "
                 "spellings apart; have one of them excluded, or move the mirror to a file system that does"

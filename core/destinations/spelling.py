@@ -27,6 +27,11 @@ def folds(directory: int) -> bool:
         os.unlink(_PROBE, dir_fd=directory)
 
 
+def reserved(name: str) -> str | None:
+    """Return the name of ours that such a file system would take `name` for; None if there is none."""
+    return next((own for own in (below.INDEX, below.PRIVATE) if folded(own) == folded(name)), None)
+
+
 def misspelled(directory: int, name: str) -> str | None:
     """Return the entry that `name` stands for though it is not called so; None if there is none."""
     if not _exists(directory, name):

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
+from core.destinations.below import INDEX
 from core.destinations.spelling import folded
 from core.engine.context import Context, MirrorRun
 from core.errors import Answer, FailureKind, SourceError
@@ -230,7 +231,7 @@ class _Apart:
     """The names of a fileset that goes to a file system where names are one that differ only in case or spelling."""
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self._names = {folded(INDEX): INDEX}
 
     def take(self, names: Iterable[str]) -> None:
         """Add names. Raises SourceError for two that would be one file."""

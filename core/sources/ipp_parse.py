@@ -131,7 +131,8 @@ class Parser(Generic[RowT]):
         self.shape = Shape(level)
         self.conflicts: set[str] = set()
         self._level = level
-        self._seen: dict[str, int] = {}
+        self._seen: dict[int, int] = {}
+        """Hashes of names, and of what was listed of them: names can be long, and there may be a million."""
 
     def batches(self, lines: Iterable[bytes]) -> Iterator[list[RowT | Rejection]]:
         """Yield rows and rejections in order. Raises SourceError (MALFORMED) at a line that no index can have."""
@@ -180,10 +181,10 @@ class Parser(Generic[RowT]):
     def _is_new(self, row: RowT) -> bool:
         if not self._level.distinct:
             return True
-        content = hash(repr(row))
-        first = self._seen.get(row.name)
+        name, content = hash(row.name), hash(repr(row))
+        first = self._seen.get(name)
         if first is None:
-            self._seen[row.name] = content
+            self._seen[name] = content
             return True
         if first != content:
             self.conflicts.add(row.name)

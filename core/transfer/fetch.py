@@ -28,6 +28,8 @@ USELESS_CHUNKS = 8
 """How much of a body that is not wanted is read all the same, so that the connection can be used again."""
 NOT_AN_ANSWER = frozenset({pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_UNSUPPORTED_PROTOCOL})
 """What curl says where a status line should be: 8, no such line (whatever the protocol); 1, HTTP/0.9."""
+ELSEWHERE = {FailureKind.TLS: FailureKind.UNSAFE, FailureKind.DENIED: FailureKind.MISSING}
+"""What a kind of failure that would stop the mirror comes to at a host to which the server has redirected."""
 NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
@@ -296,7 +298,9 @@ class Fetch:
 
     def _fail(self, failure: Failure) -> None:
         if self._hops and (host := host_key(self._url)) != host_key(self.job.url):
-            failure = replace(failure, detail=f"{failure.detail} (redirected to {host})")
+            # what another host refuses says nothing of the mirror's own: it is this file's trouble alone
+            kind = ELSEWHERE.get(failure.kind, failure.kind)
+            failure = replace(failure, kind=kind, detail=f"{failure.detail} (redirected to {host})")
         self._failure = failure
         self._end()
 

@@ -55,6 +55,19 @@ def test_files_whose_names_would_be_one_are_not_fetched(site: Site, datastore: D
     assert site.published() == expected
 
 
+@pytest.mark.parametrize("name", ["INDEX.TXT", "Index.txt"])
+def test_a_file_that_would_be_our_index_is_not_lost_silently(site: Site, datastore: DataStore, name: str) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {name: b"data", "z.dat": b"more"})
+    datastore.add_fileset("p", name, {"z.dat": b"more"})
+    datastore.add_product(name)
+    datastore.add_fileset(name, "f", {"z.dat": b"more"})
+    found = site.once()
+    assert found["exit_code"] == 5
+    assert {(one["product"], one["fileset"]) for one in found["failures"]} == {("p", "f"), ("p", name), (name, "f")}
+    assert site.published() == {}
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_of_filesets_whose_names_would_be_one_the_first_stays(site: Site, datastore: DataStore, at_once: bool) -> None:
     datastore.add_product("p")

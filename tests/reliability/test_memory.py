@@ -14,7 +14,7 @@ HEADER = b"# filesetID|time registered|type|\n"
 ROW = b"o%06d.chip.1|2026-11-01T00:00:00Z|IPP-DIST|%b|\n"
 PADDING = b"x" * 4000
 PIECE = 256 * 1024
-MOST_SENT = (256 + 32) * 2**20
+MOST_SENT = (256 + 128) * 2**20
 """What a server is rid of before it sees that its client has had enough: the limit, and what the kernel holds."""
 
 ENDLESS: dict[str, tuple[Step, ...]] = {

@@ -51,6 +51,20 @@ def test_a_redirect_that_leads_astray_is_refused_with_its_reason(
     assert len(datastore.requested(FILE)) <= 6
 
 
+def test_a_host_that_is_redirected_to_and_cannot_be_trusted_costs_one_file(
+    site: Site, datastore: DataStore, authority: Authority
+) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    with DataStore(tls=authority.self_signed()) as other:
+        datastore.fault(FILE, Fault.redirect(f"{other.url}/{FILE}"), times=None)
+        found = site.once()
+    assert found["exit_code"] == 3
+    [failure] = found["failures"]
+    assert (failure["kind"], failure["next_try"]) == ("unsafe", None)
+    assert f"redirected to 127.0.0.1:{other.port}" in failure["detail"]
+    assert site.published() == {path: body for path, body in expected.items() if "/o470.chip.0/" not in path}
+
+
 @pytest.mark.parametrize("hops", [5, 6])
 def test_at_most_five_hops_are_followed(site: Site, datastore: DataStore, hops: int) -> None:
     fill(datastore, products=1, filesets=1)
