@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from core.config import loading
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore
 
@@ -21,3 +23,21 @@ def store_server() -> Iterator[DataStore]:
 def authority() -> Authority:
     """Return a certificate authority that no client trusts unless it is told to."""
     return Authority()
+
+
+@pytest.fixture
+def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the folders and variables of whoever runs the tests out of them."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+    monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
+    monkeypatch.delenv("MIRRORTUI_CONFIG", raising=False)
+
+
+@pytest.fixture
+def here(unconfigured: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty folder, with no configuration anywhere; return it."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return here

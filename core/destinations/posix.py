@@ -131,8 +131,7 @@ class PosixDestination:
         self._check(place.product, place.fileset)
         try:
             with below.opened(self._root, place.product) as product:
-                self._check_spelling(self._root, place.product)
-                self._check_spelling(product, place.fileset)
+                self._check_place(product, place)
                 final = os.open(place.fileset, DIRECTORY, dir_fd=product)
         except NotADirectoryError:
             raise self._blocked(place) from None
@@ -151,12 +150,13 @@ class PosixDestination:
             if reason := unsafe_name(name):
                 raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
 
+    def _check_place(self, product: int, place: Place) -> None:
+        self._check_spelling(self._root, place.product)
+        self._check_spelling(product, place.fileset)
+
     def _check_spelling(self, directory: int, name: str) -> None:
         """Refuse a name that is another's for this file system: one would be published over the other."""
-        if not self.folds:
-            return
-        other = spelling.reserved(name) or spelling.misspelled(directory, name)
-        if other:
+        if self.folds and (other := spelling.reserved(name) or spelling.misspelled(directory, name)):
             raise DiskError(
                 f"{self.root}: {display(name)} is {display(other)} for this file system, which does not tell case or "
                 "spellings apart; have one of them excluded, or move the mirror to a file system that does"
@@ -278,8 +278,7 @@ class PosixDestination:
         with self._told(f"{display(place.fileset)} cannot be published"):
             product = below.make(self._root, place.product)
             try:
-                self._check_spelling(self._root, place.product)
-                self._check_spelling(product, place.fileset)
+                self._check_place(product, place)
                 try:
                     os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
                 except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from contextlib import suppress
 
 from core.destinations import below
 
@@ -19,12 +18,11 @@ def folded(name: str) -> str:
 
 def folds(directory: int) -> bool:
     """Find out, with an empty file for a moment in `directory`, whether its file system is one of these."""
-    with suppress(FileExistsError):
-        os.close(os.open(_PROBE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory))
+    below.create(directory, _PROBE, b"")
     try:
         return any(_exists(directory, name) for name in _OTHERS)
     finally:
-        os.unlink(_PROBE, dir_fd=directory)
+        below.remove(directory, _PROBE)
 
 
 def reserved(name: str) -> str | None:

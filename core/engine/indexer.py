@@ -52,11 +52,6 @@ class Indexer:
         self.wake = asyncio.Event()
 
     @property
-    def host(self) -> str:
-        """The host whose indexes are read."""
-        return self._mirror.host
-
-    @property
     def busy(self) -> bool:
         """True while indexes are being read, or may have to be."""
         return self._looking or bool(self._reading) or self.wake.is_set()
@@ -186,9 +181,9 @@ class Indexer:
         self._failures = self._failures + 1 if error.kind is FailureKind.TRANSIENT else 0
         now, asked = time.monotonic(), error.retry_after or 0.0
         if asked:
-            self._hosts.rest(self.host, now + asked)
+            self._hosts.rest(self._mirror.host, now + asked)
         if self._failures >= FAILURES_TO_REST:
-            self._hosts.spare(self.host, now + FIRST_REST)
+            self._hosts.spare(self._mirror.host, now + FIRST_REST)
 
 
 class _Reading:

@@ -10,7 +10,7 @@ from core.model import FileState, ListedFile
 from core.store import filesets
 from core.store.bulk import fields, table
 from core.store.database import Database
-from core.store.ids import POSITION_BITS, file_range, fileset_of
+from core.store.ids import file_range, fileset_of, sql_in_range
 from core.store.records import FILE_COLUMNS, FileRow, file_row, load_columns, restored
 
 
@@ -177,7 +177,7 @@ async def doubt_staged(db: Database, mirrors: Collection[int] | None = None) -> 
     await db.run(
         f"""UPDATE files SET state = 'pending' WHERE id IN (
                 SELECT f.id FROM filesets s CROSS JOIN files f
-                    ON f.id BETWEEN s.id << {POSITION_BITS} AND ((s.id + 1) << {POSITION_BITS}) - 1
+                    ON {sql_in_range("f.id", "s.id")}
                 WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'held') AND f.state = 'staged'
                   AND (?1 IS NULL OR s.product_id IN (
                       SELECT id FROM products WHERE mirror_id IN (SELECT value FROM json_each(?1)))))""",

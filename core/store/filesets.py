@@ -8,7 +8,7 @@ from core.errors import FailureKind
 from core.model import FilesetState, ListedFile, Rejection, Trouble
 from core.store.bulk import fields, table
 from core.store.database import Database
-from core.store.ids import POSITION_BITS, file_id, file_range
+from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
 from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row, storable
 
 
@@ -191,7 +191,7 @@ async def next_due(db: Database, products: Sequence[int], after: float, before: 
     """Tell whether anything of `products` is to be tried again within this span of time."""
     return bool(
         await db.value(
-            f"""SELECT EXISTS (SELECT 1 FROM files f JOIN filesets s ON s.id = f.id >> 24
+            f"""SELECT EXISTS (SELECT 1 FROM files f JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
                                WHERE f.state = 'retry_wait' AND f.next_try > :after AND f.next_try <= :before
                                  AND s.state = 'transferring' AND s.{_OF_PRODUCTS})
                     OR EXISTS (SELECT 1 FROM filesets
@@ -218,7 +218,7 @@ async def index_due(db: Database, products: Sequence[int], after: float, now: fl
 async def due(db: Database, products: Sequence[int], now: float) -> list[int]:
     """Return filesets of `products` that were begun and of which something is to be tried again now."""
     rows = await db.rows(
-        f"""SELECT DISTINCT s.id FROM files f JOIN filesets s ON s.id = f.id >> 24
+        f"""SELECT DISTINCT s.id FROM files f JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
             WHERE f.state = 'retry_wait' AND f.next_try <= :now AND s.state = 'transferring' AND s.{_OF_PRODUCTS}
             UNION SELECT id FROM filesets
             WHERE state = 'transferring' AND trouble = 'failed' AND next_try <= :now AND {_OF_PRODUCTS}
@@ -275,8 +275,7 @@ async def give_back(db: Database, filesets: Iterable[int]) -> None:
     await db.run(
         f"""UPDATE filesets SET state = 'queued', lease = NULL
             WHERE id IN (SELECT value FROM json_each(?)) AND state = 'transferring' AND NOT EXISTS (
-                SELECT 1 FROM files WHERE files.id BETWEEN filesets.id << {POSITION_BITS}
-                                                   AND ((filesets.id + 1) << {POSITION_BITS}) - 1
+                SELECT 1 FROM files WHERE {sql_in_range("files.id", "filesets.id")}
                   AND files.state NOT IN ('pending', 'quarantined', 'skipped'))""",
         (table(filesets),),
     )
@@ -331,7 +330,7 @@ async def judge(db: Database, filesets: Iterable[int]) -> None:
         f"""WITH worst (fileset, state) AS (
                 SELECT value, (
                     SELECT min(state) FROM files INDEXED BY files_aside  -- 'quarantined' before 'retry_wait'
-                    WHERE id BETWEEN value << {POSITION_BITS} AND ((value + 1) << {POSITION_BITS}) - 1
+                    WHERE {sql_in_range("id", "value")}
                       AND state IN ('retry_wait', 'quarantined'))
                 FROM json_each(?)),
             judged (fileset, trouble) AS (

@@ -6,7 +6,7 @@ state: a screen costs the same at ten million files as at ten thousand. Triggers
 
 from __future__ import annotations
 
-from core.store.ids import POSITION_BITS
+from core.store.ids import POSITION_BITS, sql_fileset_of
 
 APPLICATION_ID = 0x4D525455
 """Marks a SQLite file as a state file of mirrortui (PRAGMA application_id)."""
@@ -284,7 +284,7 @@ INITIAL: Migration = (
     *_counted("filesets", "@.product_id", "@.files", "@.bytes", "@.trouble", "state, trouble, files, bytes"),
     *_counted(
         "files",
-        f"(SELECT product_id FROM filesets WHERE id = @.id >> {POSITION_BITS})",
+        f"(SELECT product_id FROM filesets WHERE id = {sql_fileset_of('@.id')})",
         "1",
         "@.size",
         "''",

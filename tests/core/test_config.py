@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from core.config import Config, Mirror, exposed_secret, find_config, load_config, loading, matches
+from core.config import Config, Mirror, exposed_secret, find_config, load_config, matches
 from core.config.models import Dashboard, Engine, OnHangup
 from core.config.template import TEMPLATE, write_template
 from core.errors import ConfigError, ExitCode
@@ -25,13 +25,7 @@ ENGINE = '[engine]\nstate = "mirror.db"\n'
 MIRROR = '[[mirror]]\nname = "ps1"\nprotocol = "ipp"\nurl = "http://127.0.0.1:8080/ds"\ndestination = "data"\n'
 
 
-@pytest.fixture(autouse=True)
-def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the folders and variables of whoever runs the tests out of them."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
-    monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
-    monkeypatch.delenv("MIRRORTUI_CONFIG", raising=False)
+pytestmark = pytest.mark.usefixtures("unconfigured")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import load_config, loading
+from core.config import load_config
 from core.config.draft import Draft, complaint, first_place, proposed_destination, proposed_name
 from core.config.loading import nothing_configured, parse_config
 from core.config.models import default_state
@@ -18,17 +18,7 @@ from core.names import unsafe_name
 URL = "http://datastore.example.org/ds"
 
 
-@pytest.fixture(autouse=True)
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the folders and variables of whoever runs the tests out of them; return the current one."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
-    monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
-    monkeypatch.delenv("MIRRORTUI_CONFIG", raising=False)
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    return here
+pytestmark = pytest.mark.usefixtures("here")
 
 
 @pytest.mark.parametrize(
@@ -49,8 +39,8 @@ def test_a_name_is_proposed_that_the_configuration_takes(url: str, name: str) ->
     assert complaint("name", name) is None
 
 
-def test_a_destination_is_proposed_here(folders: Path) -> None:
-    assert proposed_destination("ps1") == str(folders / "ps1")
+def test_a_destination_is_proposed_here(here: Path) -> None:
+    assert proposed_destination("ps1") == str(here / "ps1")
 
 
 @pytest.mark.parametrize(
@@ -92,30 +82,30 @@ def test_what_is_right_is_taken(key: str, text: str) -> None:
     assert complaint(key, text) is None
 
 
-def test_the_file_is_the_template_with_what_was_typed(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_the_template_with_what_was_typed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PS1_PASSWORD", "word")
     draft = Draft(f"{URL}/index.txt", "ps1", "data", "me", "PS1_PASSWORD", ("md-all", "dist-2009"))
     text = draft.text()
     changed = [line for line in text.splitlines() if line not in TEMPLATE.splitlines()]
     assert [line.partition("  # ")[0].rstrip() for line in changed] == [
         f'url = "{URL}"',
-        f'destination = "{folders}/data"',
+        f'destination = "{here}/data"',
         'products = ["md-all", "dist-2009"]',
         'username = "me"',
         'password_env = "PS1_PASSWORD"',
     ]
     assert len(text.splitlines()) == len(TEMPLATE.splitlines())
     assert all("# " in line for line in changed)
-    write_new(folders / "mirrortui.toml", text)
-    mirror = load_config(folders / "mirrortui.toml").mirrors[0]
-    assert (mirror.url, mirror.destination, mirror.username) == (URL, folders / "data", "me")
+    write_new(here / "mirrortui.toml", text)
+    mirror = load_config(here / "mirrortui.toml").mirrors[0]
+    assert (mirror.url, mirror.destination, mirror.username) == (URL, here / "data", "me")
     assert mirror.login()[1] == "word"
     assert "word" not in text.replace("password", "")
     assert mirror.products == ("md-all", "dist-2009")
 
 
-def test_without_a_user_the_variable_holds_a_token(folders: Path) -> None:
-    mirror = parse_config(Draft(URL, "ps1", "data", "", "HOME").text(), folders / "x.toml").mirrors[0]
+def test_without_a_user_the_variable_holds_a_token(here: Path) -> None:
+    mirror = parse_config(Draft(URL, "ps1", "data", "", "HOME").text(), here / "x.toml").mirrors[0]
     assert (mirror.bearer_env, mirror.password_env, mirror.products) == ("HOME", None, ("*",))
 
 
@@ -139,21 +129,21 @@ def test_whatever_products_are_called_just_those_are_chosen(names: list[str]) ->
     assert not any(choice.selects(name + "x") for name in names if name + "x" not in names)
 
 
-def test_a_state_that_is_there_is_left_to_its_configuration(folders: Path) -> None:
+def test_a_state_that_is_there_is_left_to_its_configuration(here: Path) -> None:
     draft = Draft(URL, "ps1", "data")
     assert draft.apart() == draft
     default_state().parent.mkdir(parents=True)
     default_state().touch()
-    engine = parse_config(draft.apart().text(), folders / "x.toml").engine
+    engine = parse_config(draft.apart().text(), here / "x.toml").engine
     assert engine.state == default_state().with_name("ps1.db")
     assert engine.log_file == default_state().with_name("ps1.log")
 
 
-def test_the_first_place_that_can_be_written_is_taken(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_place_that_can_be_written_is_taken(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert nothing_configured(None)
-    assert first_place() == folders / "mirrortui.toml"
+    assert first_place() == here / "mirrortui.toml"
     monkeypatch.chdir("/proc/1")
-    assert first_place() == folders.parent / "xdg-config" / "mirrortui" / "mirrortui.toml"
+    assert first_place() == here.parent / "xdg-config" / "mirrortui" / "mirrortui.toml"
     first_place().parent.mkdir(parents=True)
     first_place().touch()
     assert not nothing_configured(None)
@@ -163,21 +153,21 @@ def test_the_first_place_that_can_be_written_is_taken(folders: Path, monkeypatch
     assert not nothing_configured(None)
 
 
-def test_a_file_appears_whole_or_not_at_all(folders: Path) -> None:
-    file = folders / "mirrortui.toml"
+def test_a_file_appears_whole_or_not_at_all(here: Path) -> None:
+    file = here / "mirrortui.toml"
     write_new(file, "text")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    for there in (file, folders / "link.toml"):
+    for there in (file, here / "link.toml"):
         if there != file:
             there.symlink_to("/nowhere")
         with pytest.raises(ConfigError, match="never overwritten"):
             write_new(there, "other")
     assert file.read_text() == "text"
-    assert sorted(os.listdir(folders)) == ["link.toml", "mirrortui.toml"]
+    assert sorted(os.listdir(here)) == ["link.toml", "mirrortui.toml"]
 
 
-def test_only_what_was_written_is_taken_back(folders: Path) -> None:
-    file = folders / "mirrortui.toml"
+def test_only_what_was_written_is_taken_back(here: Path) -> None:
+    file = here / "mirrortui.toml"
     write_new(file, "text")
     assert not take_back(file, "other")
     assert file.exists()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.errors import FailureKind
 from core.store.bulk import table
 from core.store.database import Database
+from core.store.ids import sql_fileset_of
 from core.store.screens import likeness
 
 LIMIT = 5000
@@ -99,7 +100,7 @@ class FailureGroup(NamedTuple):
 _OF_MIRRORED = """JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
                   WHERE m.configured AND p.selected"""
 _FILESETS = f"FROM filesets s {_OF_MIRRORED} AND s.trouble <> '' AND s.failure_kind IS NOT NULL"
-_FILES = f"""FROM files f INDEXED BY files_aside JOIN filesets s ON s.id = f.id >> 24 {_OF_MIRRORED}
+_FILES = f"""FROM files f INDEXED BY files_aside JOIN filesets s ON s.id = {sql_fileset_of("f.id")} {_OF_MIRRORED}
              AND f.state IN ('retry_wait', 'quarantined') AND s.state IN ('queued', 'transferring', 'discovered')"""
 _REJECTIONS = """FROM rejections r JOIN mirrors m ON m.id = r.mirror_id LEFT JOIN products p ON p.id = r.product_id
                       LEFT JOIN filesets s ON s.id = r.fileset_id

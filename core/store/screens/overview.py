@@ -10,6 +10,7 @@ from typing import NamedTuple
 from core.model import OPEN_STATES
 from core.store import reasons
 from core.store.database import Database
+from core.store.ids import sql_fileset_of
 from core.store.reasons import Rest, Standing
 from core.store.screens import failed, history
 from core.urls import host_key
@@ -207,9 +208,10 @@ _OLDEST = f"""
     FROM counters c WHERE scope = 'fileset' AND {_OPEN} AND trouble <> 'quarantined' AND n > 0 GROUP BY product_id"""
 """One look into the index of lag for each state in which there is something."""
 
-_NEXT_TRIES = """
+_NEXT_TRIES = f"""
     SELECT product_id, min(next_try) AS next_try FROM (
-        SELECT s.product_id, f.next_try FROM files f INDEXED BY files_retry CROSS JOIN filesets s ON s.id = f.id >> 24
+        SELECT s.product_id, f.next_try FROM files f INDEXED BY files_retry
+             CROSS JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
         WHERE f.state = 'retry_wait' AND f.next_try > :now AND s.state = 'transferring'
         UNION ALL
         SELECT product_id, next_try FROM filesets INDEXED BY filesets_trouble
@@ -238,7 +240,7 @@ _PRODUCTS = f"""
     moving AS (
         SELECT s.product_id, count(*) AS active, sum(t.received) AS received, sum(t.rate) AS rate
         FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
-             CROSS JOIN filesets s ON s.id = f.id >> 24
+             CROSS JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
         GROUP BY s.product_id)
     SELECT p.mirror_id, p.id, m.name AS mirror, p.name, p.type, p.description, p.selected, p.hidden, p.wish,
            p.paused, p.alarm, ifnull(p.error, p.index_error),

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.store.bulk import table
 from core.store.database import Database
-from core.store.ids import POSITION_BITS
+from core.store.ids import sql_fileset_of, sql_in_range
 from core.store.queue import QUEUE_STATES
 from core.store.screens import likeness
 
@@ -150,7 +150,7 @@ async def _by_turn(db: Database, condition: str, keys: Mapping[str, Any]) -> lis
 async def _moving(db: Database) -> set[int]:
     """Return the filesets of which a file is being transferred now."""
     rows = await db.rows(
-        f"""SELECT DISTINCT f.id >> {POSITION_BITS} AS id
+        f"""SELECT DISTINCT {sql_fileset_of("f.id")} AS id
             FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'"""
     )
     return {row["id"] for row in rows}
@@ -178,8 +178,8 @@ def in_turn(products: Sequence[Sequence[int]]) -> list[int]:
     return found
 
 
-_IN_FILESET = f"BETWEEN s.id << {POSITION_BITS} AND ((s.id + 1) << {POSITION_BITS}) - 1"
-_ASIDE = f"FROM files f INDEXED BY files_aside WHERE f.id {_IN_FILESET} AND f.state IN ('retry_wait', 'quarantined')"
+_IN_FILESET = sql_in_range("f.id", "s.id")
+_ASIDE = f"FROM files f INDEXED BY files_aside WHERE {_IN_FILESET} AND f.state IN ('retry_wait', 'quarantined')"
 
 
 async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
@@ -213,7 +213,7 @@ async def _progress(db: Database, ids: Sequence[int]) -> dict[int, tuple[int, in
                    sum(CASE f.state WHEN 'staged' THEN f.size WHEN 'active' THEN max(f.kept, ifnull(t.received, 0))
                                     ELSE f.kept END) AS bytes,
                    count(t.file_id) FILTER (WHERE f.state = 'active') AS active
-            FROM (SELECT value AS id FROM json_each(?)) s CROSS JOIN files f ON f.id {_IN_FILESET}
+            FROM (SELECT value AS id FROM json_each(?)) s CROSS JOIN files f ON {_IN_FILESET}
                  LEFT JOIN transfers t ON t.file_id = f.id GROUP BY s.id""",
         (table(ids),),
     )
