@@ -216,6 +216,7 @@ def test_a_drain_gives_back_what_was_admitted_and_not_begun(tmp_path: Path, data
     process = site.start("--once", "--json")
     datastore.wait_for("*.fits", 2, PATIENCE)
     wait_until(lambda: len(in_state(site, "transferring")) > 20, "many filesets to be admitted")
+    wait_until(lambda: len(states(site)) == 40 and not in_state(site, "discovered"), "every index to be read")
     process.send_signal(signal.SIGINT)
     wait_until(lambda: len(in_state(site, "transferring")) <= 2, "the others to be given back")
     held.set()
