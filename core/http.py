@@ -12,11 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 
 from core.errors import FailureKind
+from core.units import format_duration
 from core.urls import host_key
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """Statuses that lead elsewhere, if a Location comes with them (RFC 9110, 15.4)."""
-LONGEST_RETRY_AFTER = 86_400.0
+LONGEST_RETRY_AFTER = 7 * 86_400.0
+"""Seconds for which a host is left alone at its wish, at most: more is hardly meant."""
 
 _SECONDS = re.compile(r"[0-9]{1,18}")
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
@@ -43,27 +45,35 @@ def status_kind(status: int) -> FailureKind:
     return _KINDS.get(status, FailureKind.TRANSIENT)
 
 
-def status_words(status: int) -> str:
-    """Say what the server answered: ``the server answered 404 Not Found``."""
-    return f"the server answered {status} {_PHRASES.get(status, '')}".rstrip()
+def status_words(status: int, wish: str | None = None) -> str:
+    """Say what the server answered: ``the server answered 404 Not Found``; and if its Retry-After is not granted."""
+    words = f"the server answered {status} {_PHRASES.get(status, '')}".rstrip()
+    wished = _wished(wish) or 0.0
+    if wished <= LONGEST_RETRY_AFTER:
+        return words
+    granted = format_duration(LONGEST_RETRY_AFTER)
+    return f"{words} and asked for a rest of {format_duration(wished)}, of which it gets {granted}"
 
 
 def retry_after(text: str | None) -> float | None:
-    """Return the seconds that a Retry-After asks to wait, from 0 to a day; None if it says nothing usable.
+    """Return the seconds that a Retry-After gets, from 0 to LONGEST_RETRY_AFTER; None if it says nothing usable."""
+    wished = _wished(text)
+    return None if wished is None else min(wished, LONGEST_RETRY_AFTER)
 
-    It holds a number of seconds or a date (RFC 9110, 10.2.3); a date without a zone is in UTC.
-    """
+
+def _wished(text: str | None) -> float | None:
+    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3), without a zone in UTC."""
     if text is None:
         return None
     text = text.strip()
     if _SECONDS.fullmatch(text):
-        return min(float(text), LONGEST_RETRY_AFTER)
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
         until = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, IndexError):
         return None
-    return min(max(until - time.time(), 0.0), LONGEST_RETRY_AFTER)
+    return max(until - time.time(), 0.0)
 
 
 def same_origin(url: str, other: str) -> bool:

@@ -120,12 +120,13 @@ class ListedProduct:
 
 @dataclass(frozen=True, slots=True)
 class ListedFileset:
-    """A fileset as its product's index lists it; `registered` is in seconds since the epoch."""
+    """A fileset as its product's index lists it, in this line; `registered` is in seconds since the epoch."""
 
     name: str
     registered: int
     type: str
     columns: Columns = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

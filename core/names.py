@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-RESERVED = frozenset({".", "..", ".mirrortui", "index.txt"})
+PRIVATE = ".mirrortui"
+"""Our own entry in a folder; none of a mirror is called like that."""
+RESERVED = frozenset({".", "..", PRIVATE, "index.txt"})
 MAX_BYTES = 255
 """Longest file name on every common POSIX file system (NAME_MAX)."""
 

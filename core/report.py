@@ -9,11 +9,12 @@ from typing import Any
 
 from core.config import Config
 from core.errors import ExitCode, FailureKind
-from core.store import queries, registry
+from core.store import meters, queries, registry
 from core.store.database import Database
 from core.store.queries import Failure, MirrorStatus, ProductStatus
 from core.text import display
 from core.units import format_time
+from core.urls import host_key
 
 _COUNTS = ("published", "queued", "failed", "quarantined", "excluded", "held")
 
@@ -35,6 +36,8 @@ class Report:
     phase: str | None = None
     """What the engine is about, if one runs."""
     limits: Limits = Limits()
+    rests: tuple[tuple[str, float, str], ...] = ()
+    """Hosts of these mirrors that are left alone: until when, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +52,28 @@ class Wishes:
     permanent: str
 
 
-async def gather(db: Database, now: float, mirror: str | None = None, product: str | None = None) -> Report:
-    """Read a report from the state, restricted to a mirror and to products that match a glob."""
+async def gather(
+    db: Database, now: float, mirror: str | None = None, product: str | None = None, *, running: bool = True
+) -> Report:
+    """Read a report from the state, restricted to a mirror and to products that match a glob.
+
+    Unless an engine is `running`, nothing is under way.
+    """
 
     def fits(of_mirror: str, of_product: str | None) -> bool:
         if mirror not in (None, of_mirror):
             return False
         return product is None or of_product is None or fnmatchcase(of_product, product)
 
-    mirrors = [one for one in await queries.overview(db, now) if fits(one.name, None)]
+    mirrors = [one for one in await queries.overview(db, now, running=running) if fits(one.name, None)]
+    hosts = {host_key(one.url) for one in mirrors}
     failures = [one for one in await queries.failures(db) if fits(one.mirror, one.product)]
     return Report(
         tuple(_only(one, [row for row in one.products if fits(one.name, row.name)]) for one in mirrors),
         tuple(failures),
         await registry.setting(db, "phase"),
         Limits(await _number(db, "limit_transfers"), await _number(db, "limit_bandwidth")),
+        tuple(one for one in await meters.resting(db, now) if one[0] in hosts),
     )
 
 

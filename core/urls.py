@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from enum import IntEnum
 from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 MAX_REDIRECTS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Reach(IntEnum):
+    """From how far an address can be reached; a redirect never leads to one of less reach than where it came from."""
+
+    LINK = 0
+    """Link-local: what serves machines about themselves, like the metadata of clouds."""
+    INSIDE = 1
+    PUBLIC = 2
+
+    @property
+    def words(self) -> str:
+        """What an address of this reach is called."""
+        return ("link-local", "private", "public")[self]
 
 
 class RedirectRefused(Exception):
@@ -26,6 +41,11 @@ def host_key(url: str) -> str:
     """Return ``host:port`` of `url`: what slots, breakers and credentials belong to."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+
+def host_words(url: str) -> str:
+    """Return the host of `url` as it is written there, with its port, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def redact(url: str) -> str:
@@ -45,7 +65,7 @@ def follow(source: str, location: str, hops: int) -> str:
     """Return the absolute URL that a redirect from `source` to `location` leads to.
 
     `hops` counts this redirect, from 1. Raises RedirectRefused for more than MAX_REDIRECTS, another
-    scheme than HTTP, a step down from HTTPS, and a step from a public to a private literal address.
+    scheme than HTTP, a step down from HTTPS, and a step to a literal address of less reach.
     """
     if hops > MAX_REDIRECTS:
         raise RedirectRefused(f"more than {MAX_REDIRECTS} redirects")
@@ -59,21 +79,30 @@ def follow(source: str, location: str, hops: int) -> str:
         raise RedirectRefused(f"redirect to {after.scheme or 'no'}: refused, only http and https are followed")
     if before.scheme == "https" and after.scheme == "http":
         raise RedirectRefused("redirect from https down to http refused")
-    if is_private(host) and not is_private(before.hostname or ""):
-        raise RedirectRefused(f"redirect from a public host to the private address {host} refused")
+    source_reach, target_reach = reach(before.hostname or ""), reach(host)
+    if target_reach < source_reach:
+        what = f"from a {source_reach.words} host to the {target_reach.words} address {host}"
+        raise RedirectRefused(f"redirect {what} refused")
     return target
 
 
-def is_private(host: str) -> bool:
-    """Tell whether `host` is localhost or a literal address, however written, that is not publicly routed."""
+def less_reach(least: Reach) -> str:
+    """Say that a redirect was refused which led, by a name, to an address of less reach than `least`."""
+    return f"redirect from a {least.words} host to an address of less reach refused"
+
+
+def reach(host: str) -> Reach:
+    """Return the reach of a literal address, however written, or of localhost; other names count as public."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
-        return True
+        return Reach.INSIDE
     address = _literal(name)
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or _nat64(address)
         address = inner or address
-    return address is not None and not address.is_global
+    if address is None or address.is_global:
+        return Reach.PUBLIC
+    return Reach.LINK if address.is_link_local else Reach.INSIDE
 
 
 def _literal(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

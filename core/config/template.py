@@ -29,7 +29,7 @@ TEMPLATE = """\
 
 [dashboard]
 # site = "dc-3"                    # the name of this place; default: that of the host
-# theme = ""                       # the colours; the palette (^p) shows the names of all
+# theme = ""                       # textual-dark, light, contrast, ...; T in the dashboard keeps another
 # read_only = false                # look on only: no command can be given
 # on_hangup = "detach"             # when the terminal is lost, the engine: "detach" goes on, "drain", or "stop"
 # keys = {}                        # other keys for commands, such as { retry = ["r", "f5"] }; docs/keys.md has all

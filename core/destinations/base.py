@@ -111,7 +111,7 @@ class Destination(Protocol):
     def inspect(self, place: Place, expected: Sequence[Expected]) -> Found:
         """Verify what is there of a fileset, in staging or at its final place, and adopt what is right."""
 
-    def seal(self, place: Place, index: bytes, files: int, in_place: bool) -> Sealed:
+    def seal(self, place: Place, index: Iterable[bytes], files: int, in_place: bool) -> Sealed:
         """Complete a staged fileset with its index; refuse one in which there are not so many files."""
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
@@ -126,7 +126,7 @@ class Destination(Protocol):
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell, after a crash, whether the directory with this inode stands at its final place; if so, finish."""
 
-    def verify(self, place: Place, expected: Sequence[Expected], index: bytes, gate: Gate) -> Verified:
+    def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
 
     def strangers(self, product: str, known: Collection[str]) -> list[str]:

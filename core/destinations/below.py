@@ -8,13 +8,12 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from core.errors import DiskError
-from core.names import unsafe_name
+from core.names import PRIVATE, unsafe_name
 from core.text import display
 
-PRIVATE = ".mirrortui"
 INDEX = "index.txt"
 MARKER = "marker"
 MARKER_BYTES = 64
@@ -68,12 +67,12 @@ def marker(private: int) -> str | None:
         return file.read(MARKER_BYTES).decode("ascii", "replace").strip() or None
 
 
-def create(directory: int, name: str, content: bytes) -> None:
+def create(directory: int, name: str, content: Iterable[bytes]) -> None:
     """Write a whole new file; what had its name (a link, a pipe, an older one) is put aside, never written through."""
     remove(directory, name)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(name, flags, 0o666, dir_fd=directory), "wb") as file:
-        file.write(content)
+        file.writelines(content)
 
 
 def sync(directory: int, name: str) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from core.model import Columns, ListedFile, ListedFileset, ListedProduct
 from core.units import format_time
 
 PRODUCT_HEADER = b"# productID|Most recent|Time registered|type|Description|\n"
+MEMORY = 1 << 20
+"""Bytes of an index in the making that are held in memory."""
 
 
 class Row(Protocol):
@@ -31,42 +35,60 @@ def product_lines(products: Iterable[ListedProduct]) -> Iterator[bytes]:
 
 
 class Index(Generic[RowT]):
-    """An index in the making, window by window; a header precedes each change of the further columns."""
+    """An index in the making, window by window; a header precedes each change of the further columns. Close it.
 
-    def __init__(self, fields: tuple[str, ...], cells: Callable[[RowT], tuple[str, ...]]):
+    What is too large for memory is held in a nameless file in `folder`; None: in the system's folder for such files.
+    """
+
+    def __init__(self, fields: tuple[str, ...], cells: Callable[[RowT], tuple[str, ...]], folder: Path | None):
         self._fields = fields
         self._cells = cells
+        self._folder = folder
         self._columns: list[str] | None = None
         self.rows = 0
         """How many rows were added."""
         self._lines: list[bytes] = []
+        self._file: BinaryIO | None = None
 
     def add(self, rows: Iterable[RowT]) -> None:
-        """Add the next rows."""
+        """Add the next rows. Raises OSError if there is no room for them."""
         for row in rows:
             if self._columns != list(row.columns):
                 self._columns = list(row.columns)
                 self._lines.append(_header(self._fields, self._columns))
             self._lines.append(_line((*self._cells(row), *_values(row.columns))))
             self.rows += 1
+        if sum(map(len, self._lines)) > MEMORY:
+            self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by close()
+            self._file.writelines(self._lines)
+            self._lines = []
 
-    def content(self) -> bytes:
-        """Return the whole index; one without rows has a header all the same."""
-        return b"".join(self._lines or [_header(self._fields, [])])
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the whole index in pieces; one without rows has a header all the same."""
+        if self._file is not None:
+            self._file.seek(0)
+            while block := self._file.read(MEMORY):
+                yield block
+        elif not self._lines:
+            yield _header(self._fields, [])
+        yield b"".join(self._lines)
+
+    def close(self) -> None:
+        """Drop what was added."""
+        if self._file is not None:
+            self._file.close()
 
 
-def fileset_index() -> Index[ListedFileset]:
+def fileset_index(folder: Path | None = None) -> Index[ListedFileset]:
     """Return an empty index of a product."""
-    return Index(
-        ("filesetID", "time registered", "type"), lambda row: (row.name, format_time(row.registered), row.type)
-    )
+    fields = ("filesetID", "time registered", "type")
+    return Index(fields, lambda row: (row.name, format_time(row.registered), row.type), folder)
 
 
-def file_index() -> Index[ListedFile]:
+def file_index(folder: Path | None = None) -> Index[ListedFile]:
     """Return an empty index of a fileset."""
-    return Index(
-        ("fileID", "bytes", "md5sum", "type"), lambda row: (row.name, str(row.size), row.digest or "", row.type)
-    )
+    fields = ("fileID", "bytes", "md5sum", "type")
+    return Index(fields, lambda row: (row.name, str(row.size), row.digest or "", row.type), folder)
 
 
 def listed_names(lines: Iterable[bytes]) -> set[str]:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from core.destinations import below, linux, proof, spelling
 from core.destinations.base import Expected, Found, Gate, Place, Sealed, Verified
-from core.destinations.below import DIRECTORY, INDEX, PRIVATE
+from core.destinations.below import DIRECTORY, INDEX
 from core.destinations.indexes import listed_names
 from core.errors import DiskError, LeaseHeld
 from core.model import Damage, Durability, Finding
-from core.names import MAX_BYTES, unsafe_name
+from core.names import MAX_BYTES, PRIVATE, unsafe_name
 from core.text import display
 
 WHOLE = frozenset(
@@ -87,7 +87,7 @@ class PosixDestination:
     def mark(self, marker: str) -> None:
         """Make this place known by `marker`."""
         with self._told("cannot be marked"):
-            below.create(self._private, below.MARKER, f"{marker}\n".encode())
+            below.create(self._private, below.MARKER, [f"{marker}\n".encode()])
             below.sync(self._private, below.MARKER)
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class PosixDestination:
         except FileNotFoundError:
             return
 
-    def seal(self, place: Place, index: bytes, files: int, in_place: bool) -> Sealed:
+    def seal(self, place: Place, index: Iterable[bytes], files: int, in_place: bool) -> Sealed:
         """Write the fileset's index beside its files; for one that stands already, replace the index there."""
         with self._told(f"{display(place.fileset)} cannot be completed"):
             if in_place:
@@ -224,7 +224,7 @@ class PosixDestination:
                 below.create(staging, INDEX, index)
                 return Sealed(place, _inode(staging), in_place)
 
-    def _replace_index(self, directory: int, index: bytes) -> None:
+    def _replace_index(self, directory: int, index: Iterable[bytes]) -> None:
         """Write an index beside the tree and rename it into place, so that readers see the old or the new one."""
         with self._index_new:
             below.create(self._private, "index-new", index)
@@ -274,34 +274,44 @@ class PosixDestination:
         self._check(place.product, place.fileset)
         if sealed.in_place:
             self.drop(place.fileset_id)
-            return
         with self._told(f"{display(place.fileset)} cannot be published"):
             product = below.make(self._root, place.product)
             try:
-                self._check_place(product, place)
-                try:
-                    os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
-                except OSError as error:
-                    if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                        raise
-                    self._replace(name, product, place)
                 self._retire(place, product)
+                if not sealed.in_place:
+                    self._appear(name, product, place)
+                    self._retire(place, product)
             finally:
                 os.close(product)
+
+    def _appear(self, name: str, product: int, place: Place) -> None:
+        self._check_place(product, place)
+        try:
+            os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            self._replace(name, product, place)
 
     def _replace(self, name: str, product: int, place: Place) -> None:
         status = os.stat(place.fileset, dir_fd=product, follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode):
             raise self._blocked(place)
-        if not linux.exchange(self._staging, name, product, place.fileset):
+        if linux.exchange(self._staging, name, product, place.fileset):
+            self._set_aside(name)
+        else:
             os.rename(place.fileset, f"{name}.old", src_dir_fd=product, dst_dir_fd=self._staging)
             os.rename(name, place.fileset, src_dir_fd=self._staging, dst_dir_fd=product)
 
+    def _set_aside(self, name: str) -> None:
+        """Name what was swapped out so that nobody takes it for staged."""
+        os.rename(name, f"{name}.old", src_dir_fd=self._staging, dst_dir_fd=self._staging)
+
     def _retire(self, place: Place, product: int) -> None:
-        """Clear away an older revision that was swapped out, now or before a crash."""
-        for name in (str(place.fileset_id), f"{place.fileset_id}.old"):
-            with suppress(FileNotFoundError), below.opened(self._staging, name) as old:
-                self._keep_unlisted(name, old, product, place)
+        """Clear away an older revision that was set aside, now or earlier."""
+        name = f"{place.fileset_id}.old"
+        with suppress(FileNotFoundError), below.opened(self._staging, name) as old:
+            self._keep_unlisted(name, old, product, place)
 
     def _keep_unlisted(self, name: str, old: int, product: int, place: Place) -> None:
         """Drop what was listed, then or by the new revision; other entries are kept aside, for they are not ours."""
@@ -335,15 +345,18 @@ class PosixDestination:
         with self._told("cannot be examined"):
             try:
                 with self._final(place) as final:
-                    appeared = _inode(final) == inode
+                    appeared = _number(_inode(final)) == _number(inode)
             except FileNotFoundError:
                 return False
             if appeared:
                 with below.opened(self._root, place.product) as product:
                     self._retire(place, product)
+                    with suppress(FileNotFoundError):
+                        self._set_aside(str(place.fileset_id))
+                    self._retire(place, product)
             return appeared
 
-    def verify(self, place: Place, expected: Sequence[Expected], index: bytes, gate: Gate) -> Verified:
+    def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
         self._check(*(one.name for one in expected))
         with self._told(f"{display(place.fileset)} cannot be verified"):
@@ -389,7 +402,7 @@ class PosixDestination:
             try:
                 if product is not None:
                     self._check_spelling(self._root, product)
-                self._replace_index(target, b"".join(lines))
+                self._replace_index(target, lines)
             finally:
                 os.close(target)
 
@@ -420,3 +433,8 @@ def _listed(directory: int) -> set[str]:
 def _inode(directory: int) -> str:
     status = os.fstat(directory)
     return f"{status.st_dev}:{status.st_ino}"
+
+
+def _number(inode: str) -> str:
+    """Return what identifies a directory on its disk, which may get another number each time it is mounted."""
+    return inode.rpartition(":")[2]

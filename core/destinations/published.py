@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 from core.destinations import below, proof
 from core.destinations.base import Expected, Gate, Verified
-from core.destinations.below import INDEX, PRIVATE, READ
+from core.destinations.below import INDEX, READ
 from core.errors import DiskError, LeaseHeld
+from core.names import PRIVATE
 from core.text import display
 
 REASONS = {

@@ -6,6 +6,7 @@ import os
 import unicodedata
 
 from core.destinations import below
+from core.names import PRIVATE
 
 _PROBE = "Spelling-\u00e9"
 _OTHERS = ("spelling-\u00e9", "Spelling-e\u0301")
@@ -18,7 +19,7 @@ def folded(name: str) -> str:
 
 def folds(directory: int) -> bool:
     """Find out, with an empty file for a moment in `directory`, whether its file system is one of these."""
-    below.create(directory, _PROBE, b"")
+    below.create(directory, _PROBE, [])
     try:
         return any(_exists(directory, name) for name in _OTHERS)
     finally:
@@ -27,7 +28,7 @@ def folds(directory: int) -> bool:
 
 def reserved(name: str) -> str | None:
     """Return the name of ours that such a file system would take `name` for; None if there is none."""
-    return next((own for own in (below.INDEX, below.PRIVATE) if folded(own) == folded(name)), None)
+    return next((own for own in (below.INDEX, PRIVATE) if folded(own) == folded(name)), None)
 
 
 def misspelled(directory: int, name: str) -> str | None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from core.config import matches
 from core.engine.admission import Admission
 from core.engine.context import Context, MirrorRun
+from core.engine.effects import effect
 from core.engine.poller import Poller
 from core.model import CommandKind
 from core.store import operate, registry
 from core.store.commands import Command
+from core.store.database import Database
 from core.store.operate import NothingMatches
 from core.units import counted
 
@@ -53,17 +55,21 @@ class Choosing:
             raise NothingMatches("this run is about another mirror; the next one can see to it")
         choice, name = mirror.config.choice, await registry.product_name(self._context.db, product)
         configured = choice.selects(name)
-        await self._context.journal.write(lambda db: operate.wish(db, product, mirrored, configured))
+        what = "is mirrored now" if mirrored else "is not mirrored any more; what is published stays"
+
+        async def write(db: Database) -> str:
+            await operate.wish(db, product, mirrored, configured)
+            if mirrored == configured:
+                return f"{mirror.config.name}/{name} {what}, as configured"
+            lines = choice.lines(await operate.wishes(db, number), await registry.product_names(db, number))
+            return f"{mirror.config.name}/{name} {what}; to make it permanent: {lines}"
+
+        done = await effect(self._context, command, write, str)
         await self._context.refresh()
         await self._admission.drop_unwanted()
         if mirrored:
             self._look(mirror, product)
-        done = "is mirrored now" if mirrored else "is not mirrored any more; what is published stays"
-        if mirrored == configured:
-            return f"{mirror.config.name}/{name} {done}, as configured"
-        wishes = await operate.wishes(self._context.db, number)
-        known = await registry.product_names(self._context.db, number)
-        return f"{mirror.config.name}/{name} {done}; to make it permanent: {choice.lines(wishes, known)}"
+        return done
 
     def _look(self, mirror: MirrorRun, product: int) -> None:
         for poller in self._pollers:

@@ -18,6 +18,7 @@ from core.model import Phase
 from core.sources.base import Source
 from core.store import events, filesets, registry
 from core.store.database import Database
+from core.store.events import AUDIT
 from core.store.journal import Journal
 from core.store.records import FilesetRow
 from core.text import display
@@ -93,6 +94,8 @@ class Context:
         """True if destinations may be other places than those where was published before."""
         self.draining = asyncio.Event()
         self.aborting = asyncio.Event()
+        self.large_index = asyncio.Lock()
+        """Held by the large index that is taken: what one costs of memory is there once, however many come."""
         self.started = 0.0
         """When this engine took its lease: what was wished before was meant for another."""
         self.publishing: Callable[[int], bool] = lambda _: False
@@ -202,6 +205,11 @@ class Context:
         """Write one event to the log and to the state, where screens find it."""
         place = "/".join(display(part) for part in (mirror, product, fileset) if part)
         text = display(message)
-        log.log(logging.getLevelNamesMapping()[level.upper()], "%s%s", f"{place}: " if place else "", text)
+        log.log(
+            logging.INFO if level == AUDIT else logging.getLevelNamesMapping()[level.upper()],
+            "%s%s",
+            f"{place}: " if place else "",
+            text,
+        )
         now = self.now()
         await self.journal.write(lambda db: events.add(db, now, level, text, mirror, product, fileset))

@@ -8,12 +8,14 @@ from dataclasses import asdict
 
 from core.engine.admission import Admission
 from core.engine.context import Context
+from core.engine.effects import effect
 from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
 from core.model import CommandKind
 from core.store import commands, evidence, operate
 from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
+from core.store.events import AUDIT
 from core.store.operate import NothingMatches
 from core.units import counted
 
@@ -72,12 +74,14 @@ class Control:
         await lift_stops(self._context)
         await self._context.refresh()
         await self._admission.reconsider()
-        level = "info" if done else "warning"
+        level = AUDIT if done else "warning"
         mirror, product = command.target.place
         await self._context.tell(level, _told(command, result), mirror=mirror, product=product)
         self._changed(command, done)
 
     async def _carry_out(self, command: Command) -> str:
+        if command.result is not None:  # by an engine that was killed before it came to the answer
+            return command.result
         if command.kind is None:
             raise NothingMatches("this version of mirrortui does not know this command; upgrade it")
         return await self._answers[command.kind](command)
@@ -86,10 +90,11 @@ class Control:
         kind = command.kind or CommandKind.HOLD
         found = await operate.matching(self._context.db, command.target, kind)
         await self._admission.drop(found.ids)
-        await self._context.journal.write(lambda db: ACTIONS[kind](db, found.ids))
+        done = counted(len(found.ids), "fileset") + (left_out(found) or _named(command.target))
+        await effect(self._context, command, lambda db: ACTIONS[kind](db, found.ids), lambda _: done)
         if kind is CommandKind.CANCEL:
             await self._admission.drop_staging(found.ids)
-        return counted(len(found.ids), "fileset") + (left_out(found) or _named(command.target))
+        return done
 
     async def _retry(self, command: Command) -> str:
         found = await operate.to_retry(self._context.db, command.target)
@@ -99,9 +104,11 @@ class Control:
             await operate.retry(db, found.ids, command.target.kind)
             return await operate.relist(db, command.target)
 
-        relisted = await self._context.journal.write(write)
-        again = f"{counted(len(found.ids), 'fileset')} tried again{left_out(found)}"
-        return f"{again}, {counted(relisted, 'product')} will be listed again" if relisted else again
+        def words(relisted: int) -> str:
+            again = f"{counted(len(found.ids), 'fileset')} tried again{left_out(found)}"
+            return f"{again}, {counted(relisted, 'product')} will be listed again" if relisted else again
+
+        return await effect(self._context, command, write, words)
 
     async def _accept(self, command: Command) -> str:
         if not (command.target.filesets or command.target.product):
@@ -109,20 +116,30 @@ class Control:
         found = await operate.matching(self._context.db, command.target, CommandKind.ACCEPT)
         await self._admission.drop(found.ids)
         now = self._context.now()
-        accepted, left = await self._context.journal.write(lambda db: evidence.accept(db, found.ids, command.who, now))
-        unseen = f"{counted(left, 'file')} in quarantine without evidence: only what came whole, with another digest"
-        if not accepted:
-            raise NothingMatches(f"{unseen}, can be accepted")
-        rest = f"; {unseen}, can be" if left else ""
-        return f"{counted(accepted, 'file')} accepted as seen, fetched again{rest}{left_out(found)}"
+
+        def words(files: tuple[int, int]) -> str:
+            accepted, left = files
+            unseen = (
+                f"{counted(left, 'file')} in quarantine without evidence: only what came whole, with another digest"
+            )
+            if not accepted:
+                raise NothingMatches(f"{unseen}, can be accepted")
+            rest = f"; {unseen}, can be" if left else ""
+            return f"{counted(accepted, 'file')} accepted as seen, fetched again{rest}{left_out(found)}"
+
+        return await effect(self._context, command, lambda db: evidence.accept(db, found.ids, command.who, now), words)
 
     async def _pause(self, command: Command) -> str:
         reason = f"by {command.who}" if command.kind is CommandKind.PAUSE else None
-        touched = await self._context.journal.write(lambda db: operate.pause(db, command.target, reason))
+
+        def words(touched: int) -> str:
+            what = counted(touched, "product" if command.target.product else "mirror")
+            return what + (_named(command.target) if touched == 1 else "")
+
+        done = await effect(self._context, command, lambda db: operate.pause(db, command.target, reason), words)
         await self._context.refresh()
         await self._admission.drop_unwanted()
-        what = counted(touched, "product" if command.target.product else "mirror")
-        return what + (_named(command.target) if touched == 1 else "")
+        return done
 
     async def _stop(self, command: Command) -> str:
         """Tell whether the engine may end; it does when that is recorded."""

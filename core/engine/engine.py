@@ -141,6 +141,7 @@ class Engine:
                 await recover(context)
             parts = self._parts = Parts(context, executor, plan=self._plan, stop=self._obey_command)
             executor.start(parts.scheduler.deliver)
+            await parts.gauges.restore_rests()
             await parts.limits.apply()
             self.ready.set()
             await self._work(context, parts)
@@ -183,7 +184,7 @@ class Engine:
         context.any_place = self._any_place
         for mirror in self._config.mirrors:
             if self._choice.mirror in (None, mirror.name):
-                run = mirrors.build(ids[mirror.name], mirror, self._config.engine.durability, identity)
+                run = mirrors.build(ids[mirror.name], mirror, self._config.engine, identity)
                 context.mirrors[run.id] = run
         await context.refresh()
         return context
@@ -209,6 +210,8 @@ class Engine:
             await _cancel(running)
             await parts.scheduler.recorder.flush(with_live=True)
             await parts.scheduler.trouble.tell()
+            await parts.gauges.note_flow(parts.scheduler.came())
+            await parts.gauges.note_rests()
         if not (self._plan or context.aborting.is_set()):
             await parts.publisher.write_indexes()
 

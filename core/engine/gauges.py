@@ -1,28 +1,33 @@
-"""What screens have to know though nothing was recorded of it: how full the disks are, and which hosts rest."""
+"""What screens have to know though nothing else tells it: how full the disks are, what comes, which hosts rest."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 
 from core.engine.context import Context
+from core.engine.recovery import LONGEST_WAIT
 from core.errors import DiskError
 from core.store import attempts, events, meters
 from core.store.database import Database
-from core.transfer.hosts import Hosts, Trust
+from core.transfer.hosts import Hosts
+from core.units import format_time
 
 SAMPLE_SECONDS = 60.0
 
 
 class Gauges:
-    """Samples the space of each mirror's destination, notes hosts at rest, and forgets what is too old."""
+    """Samples the space of each mirror's destination, notes what comes and who rests, and forgets what is too old."""
 
     def __init__(self, context: Context, hosts: Hosts):
         self._context = context
         self._hosts = hosts
-        self._resting: dict[str, tuple[float, str]] | None = None
-        """By host until when (monotonic) and why, as recorded; None: nothing is recorded by this engine yet."""
+        self._noted: dict[str, tuple[int, str]] | None = None
+        """By host until when, to the second, and why, as recorded; None: nothing is recorded by this engine yet."""
+        self._came: dict[int, int] = {}
+        """Bytes by product, as recorded."""
 
     async def run(self) -> None:
         """Sample for ever, first at once."""
@@ -47,20 +52,30 @@ class Gauges:
 
         await self._context.journal.write(write)
 
-    async def note_rests(self) -> None:
-        """Record which hosts are left alone, if that has changed."""
-        now, clock = self._context.now(), time.monotonic()
-        resting = self._rests(clock)
-        if resting == self._resting:
+    async def note_flow(self, came: Mapping[int, int]) -> None:
+        """Record what has come since the last time; `came` has all bytes since this engine started, by product."""
+        moved = {product: size - self._came.get(product, 0) for product, size in came.items()}
+        moved = {product: size for product, size in moved.items() if size > 0}
+        if not moved or self._context.journal.short is not None:
             return
-        self._resting = resting
-        picture = {host: (now + until - clock, reason) for host, (until, reason) in resting.items()}
-        await self._context.journal.write(lambda db: meters.rest(db, picture))
+        self._came |= {product: came[product] for product in moved}
+        now = self._context.now()
+        await self._context.journal.write(lambda db: meters.came(db, moved, now))
 
-    def _rests(self, clock: float) -> dict[str, tuple[float, str]]:
-        found: dict[str, tuple[float, str]] = {}
-        for mirror in self._context.mirrors.values():
-            state = self._hosts.state(mirror.host, clock)
-            if state.trust is Trust.RESTING and state.until is not None:
-                found[mirror.host] = (state.until, state.reason)
-        return found
+    async def note_rests(self) -> None:
+        """Record which hosts are left alone, if that has changed: by their wish, by ours, or by the clock."""
+        clock = time.monotonic()
+        ahead = self._context.now() - clock
+        resting = self._hosts.resting(clock)
+        picture = {host: (ahead + (one.until or clock), one.reason) for host, one in resting.items()}
+        noted = {host: (round(until), reason) for host, (until, reason) in picture.items()}
+        if noted != self._noted:
+            self._noted = noted
+            await self._context.journal.write(lambda db: meters.rest(db, picture))
+
+    async def restore_rests(self) -> None:
+        """Leave those hosts alone that the last engine left alone, until the same time."""
+        now, clock = self._context.now(), time.monotonic()
+        for host, until, reason in await meters.resting(self._context.db, now, LONGEST_WAIT):
+            self._hosts.restore(host, clock + until - now, reason)
+            await self._context.tell("warning", f"{host} is left alone until {format_time(until)}: {reason}")

@@ -6,11 +6,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.destinations.below import INDEX
 from core.destinations.spelling import folded
 from core.engine.context import Context, MirrorRun
+from core.engine.denials import Denials
+from core.engine.room import ROOM_AGAIN_SECONDS
 from core.errors import Answer, FailureKind, SourceError
 from core.model import ListedFile, Rejection
 from core.sources.base import Listing
@@ -19,6 +22,7 @@ from core.store.database import Database
 from core.store.identity import hurts_all
 from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
+from core.store.refusals import Refusals
 from core.text import display
 from core.transfer.hosts import FAILURES_TO_REST, FIRST_REST, Hosts, Trust
 from core.transfer.retry import next_step
@@ -29,10 +33,10 @@ AT_ONCE = 8
 """Indexes of one mirror that are read at the same time."""
 GROUP = 64
 """Filesets of one product that are looked up at a time."""
-WINDOW = 1000
-"""File rows that are stored together."""
-MAX_REJECTIONS = 1000
-"""Refused rows of one index that are kept in the state."""
+WINDOW = 4
+"""Batches of file rows that are stored together: about 1000 rows, fewer of long ones."""
+LARGE = 10_000
+"""Rows of an index that is taken alone. It takes no longer so: there is one thread for it."""
 MAX_BYTES = 2**50
 """Largest size of a fileset that is believed (1 PiB)."""
 
@@ -47,8 +51,11 @@ class Indexer:
         self._queued = queued
         self._next: deque[FilesetRow] = deque()
         self._reading: dict[int, asyncio.Task[None]] = {}
+        self._no_room: set[int] = set()
+        """Filesets for whose index there was no room."""
         self._looking = self._cut_short = False
         self._failures = 0
+        self._denials = Denials()
         self.wake = asyncio.Event()
 
     @property
@@ -118,7 +125,8 @@ class Indexer:
             return
         try:
             with await self._mirror.source.files(product, row.name) as listing:
-                await self._take(row, listing)
+                async with self._turn(listing):
+                    await self._take(row, listing)
         except SourceError as error:
             await self._failed(product, row, error)
             return
@@ -130,9 +138,21 @@ class Indexer:
             await self._failed(product, row, SourceError(FailureKind.MALFORMED, reason))
             return
         self._failures = 0
+        self._denials.end(self._mirror.id)
+        self._no_room.discard(row.id)
         self._queued(row.product_id)
 
+    def _turn(self, listing: Listing[ListedFile]) -> AbstractAsyncContextManager[None]:
+        return self._context.large_index if listing.rows > LARGE else nullcontext()
+
     async def _take(self, row: FilesetRow, listing: Listing[ListedFile]) -> None:
+        try:
+            await self._take_rows(row, listing)
+        except _Alike as alike:
+            reason = await self._context.in_thread(_one_file, str(alike), listing)
+            raise SourceError(FailureKind.UNSAFE, reason) from None
+
+    async def _take_rows(self, row: FilesetRow, listing: Listing[ListedFile]) -> None:
         journal, now = self._context.journal, self._context.now()
         if row.index_sha256 == listing.sha256:
             await journal.write(lambda db: filesets.index_confirmed(db, row.id, now))
@@ -142,29 +162,32 @@ class Indexer:
             self.wake.set()
             return
         reading = _Reading(row.id, self._mirror.destination.folds)
-        for batch in listing.batches():
-            reading.take(batch)
-            if len(reading.files) >= WINDOW:
+        for number, batch in enumerate(listing.batches(), 1):
+            reading.take(batch, listing.conflicts)
+            await asyncio.sleep(0)
+            if number % WINDOW == 0:
                 await journal.write(reading.store)
                 reading.stored()
-        if reading.rejected and not (reading.count or reading.files):
-            reason = reading.rejected[0].reason
+        if reading.refused.kept and not (reading.count or reading.files):
+            reason = reading.refused.kept[0].reason
             raise SourceError(FailureKind.REJECTED, f"every row of its index was refused; {reason}")
 
         async def complete(db: Database) -> None:
             await reading.store(db)
-            refused = [one for one in reading.rejected if one.name not in listing.conflicts]
-            await filesets.index_read(db, row, listing.sha256, refused, listing.conflicts, now)
+            await filesets.index_read(db, row, listing.sha256, reading.refused.told(), listing.conflicts, now)
 
         await journal.write(complete)
 
     async def _failed(self, product: str, row: FilesetRow, error: SourceError) -> None:
+        if error.kind is FailureKind.DISK:
+            await self._put_off(product, row, error)
+            return
         now = self._context.now()
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
-        step = next_step(error.kind, tries, now=now, retry_after=error.retry_after)
-        if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
+        step = next_step(self._answered_as(error.kind, row), tries, now=now, retry_after=error.retry_after)
+        if step.answer is Answer.PAUSE_MIRROR:
             reason = f"{product}/{row.name}: its index: {error.detail}"
-            await self._context.stop_mirror(self._mirror, error.kind, reason)
+            await self._stop(error.kind, reason)
             return
         self._spare_the_host(error)
         next_try = None if step.answer is Answer.QUARANTINE else step.at or now
@@ -175,6 +198,32 @@ class Indexer:
         await self._context.tell(
             "warning", f"its index: {error.detail}", mirror=name, product=product, fileset=row.name
         )
+
+    async def _put_off(self, product: str, row: FilesetRow, error: SourceError) -> None:
+        """Read an index later for which there was no room; however many there are, tell of it once."""
+        now, news = self._context.now(), not self._no_room
+        self._no_room.add(row.id)
+        again = now + ROOM_AGAIN_SECONDS
+        await self._context.journal.write(
+            lambda db: filesets.failed(db, row, FailureKind.DISK, error.detail, again, False, now)
+        )
+        if news:
+            told = f"its index: {error.detail}; tried again later, as are others"
+            await self._context.tell("error", told, mirror=self._mirror.config.name, product=product, fileset=row.name)
+
+    def _answered_as(self, kind: FailureKind, row: FilesetRow) -> FailureKind:
+        """Return by which policy a failure is answered: one index that is denied is as good as not there."""
+        alone = (
+            kind is FailureKind.DENIED and self._mirror.stop is None and not self._denials.add(self._mirror.id, row.id)
+        )
+        return FailureKind.MISSING if alone else kind
+
+    async def _stop(self, kind: FailureKind, reason: str) -> None:
+        """Stop the mirror; that indexes of it were denied before counts for nothing, then."""
+        await self._context.stop_mirror(self._mirror, kind, reason)
+        if denied := self._denials.end(self._mirror.id):
+            now = self._context.now()
+            await self._context.journal.write(lambda db: filesets.try_at_once(db, denied, kind, now))
 
     def _spare_the_host(self, error: SourceError) -> None:
         """Leave a host alone that asks for it, or that fails again and again."""
@@ -191,20 +240,22 @@ class _Reading:
 
     def __init__(self, fileset: int, folds: bool):
         self.files: list[ListedFile] = []
-        self.rejected: list[Rejection] = []
+        self.refused = Refusals()
         self.count = self._bytes = 0
         self._fileset = fileset
         self._apart = _Apart() if folds else None
 
-    def take(self, batch: Sequence[ListedFile | Rejection]) -> None:
-        """Add a batch. Raises SourceError for more files or bytes than a fileset, or names than its disk, can have."""
-        rejected = [one for one in batch if isinstance(one, Rejection)]
+    def take(self, batch: Sequence[ListedFile | Rejection], conflicts: Collection[str]) -> None:
+        """Add a batch. Raises SourceError for more files or bytes than a fileset, or names than its disk, can have.
+
+        Of files that were listed with unequal rows, `conflicts`, their own failure speaks.
+        """
         files = [one for one in batch if isinstance(one, ListedFile)]
+        self.refused.add(one for one in batch if isinstance(one, Rejection) and one.name not in conflicts)
         if self._apart is not None:
             self._apart.take(one.name for one in files)
         self.files += files
         self._bytes += sum(one.size for one in files)
-        self.rejected += rejected[: MAX_REJECTIONS - len(self.rejected)]
         if self.count + len(self.files) > MAX_FILES:
             raise SourceError(FailureKind.MALFORMED, f"the index lists more than {MAX_FILES} files")
         if self._bytes > MAX_BYTES:
@@ -222,15 +273,29 @@ class _Reading:
         self.files = []
 
 
+class _Alike(Exception):
+    """A name would be another one's file."""
+
+
 class _Apart:
-    """The names of a fileset that goes to a file system where names are one that differ only in case or spelling."""
+    """The names of a fileset that goes to a file system where names are one that differ only in case or spelling.
+
+    Their hashes, that is: names can be long, and there may be many.
+    """
 
     def __init__(self) -> None:
-        self._names = {folded(INDEX): INDEX}
+        self._seen = {hash(folded(INDEX))}
 
     def take(self, names: Iterable[str]) -> None:
-        """Add names. Raises SourceError for two that would be one file."""
+        """Add names, which differ. Raises _Alike for one that would be another's file."""
         for name in names:
-            if (first := self._names.setdefault(folded(name), name)) != name:
-                reason = f"{display(first)} and {display(name)} would be one file where the mirror is"
-                raise SourceError(FailureKind.UNSAFE, reason)
+            if (key := hash(folded(name))) in self._seen:
+                raise _Alike(name)
+            self._seen.add(key)
+
+
+def _one_file(name: str, listing: Listing[ListedFile]) -> str:
+    """Say which name would be one with `name`: the index is read once more."""
+    rows = (row for batch in listing.batches() for row in batch if isinstance(row, ListedFile))
+    first = next((row.name for row in rows if row.name != name and folded(row.name) == folded(name)), INDEX)
+    return f"{display(first)} and {display(name)} would be one file where the mirror is"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.engine.context import Context
+from core.engine.effects import effect
 from core.engine.scheduler import Scheduler
 from core.executors.base import Executor
 from core.store import registry
@@ -46,9 +47,10 @@ class Limits:
             raise NothingMatches(
                 f'expected "transfers=8" or "bandwidth=50 MB/s", got {quoted(command.target.value or "")}'
             )
-        await self._context.journal.write(lambda db: registry.set_setting(db, setting, wanted))
+        done = f"{key}: {words}"
+        await effect(self._context, command, lambda db: registry.set_setting(db, setting, wanted), lambda _: done)
         await self.apply()
-        return f"{key}: {words}"
+        return done
 
     def _transfers(self, value: str) -> tuple[str | None, str]:
         most = self._configured.transfers

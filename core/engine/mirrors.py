@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from core.config import Mirror
+from pathlib import Path
+
+from core.config import Engine, Mirror
 from core.destinations.posix import PosixDestination
 from core.engine.context import MirrorRun
-from core.model import Durability
 from core.sources import open_source
 from core.sources.base import SourceOptions
 from core.transfer.base import Access
 from core.urls import host_key
 
 
-def build(number: int, mirror: Mirror, durability: Durability, identity: str) -> MirrorRun:
+def build(number: int, mirror: Mirror, engine: Engine, identity: str) -> MirrorRun:
     """Return a mirror at work; nothing is contacted or opened yet. Raises ConfigError."""
     return MirrorRun(
         id=number,
         config=mirror,
-        source=open_source(mirror.protocol, source_options(mirror)),
-        destination=PosixDestination(mirror.destination, durability, identity),
+        source=open_source(mirror.protocol, source_options(mirror, engine.state.parent)),
+        destination=PosixDestination(mirror.destination, engine.durability, identity),
         access=access(mirror),
         host=host_key(mirror.url),
     )
 
 
-def source_options(mirror: Mirror) -> SourceOptions:
-    """Return how the catalogue of a mirror is reached."""
+def source_options(mirror: Mirror, spool_folder: Path | None = None) -> SourceOptions:
+    """Return how the catalogue of a mirror is reached, and where large indexes are held while they are read."""
     username, password = mirror.login()
     return SourceOptions(
         url=mirror.url,
@@ -37,6 +38,7 @@ def source_options(mirror: Mirror) -> SourceOptions:
         index_seconds=mirror.index_timeout,
         stall_seconds=mirror.stall_timeout,
         min_rate=mirror.min_rate,
+        spool_folder=spool_folder,
     )
 
 

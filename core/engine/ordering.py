@@ -6,10 +6,12 @@ import re
 
 from core.engine.admission import Admission
 from core.engine.context import Context
+from core.engine.effects import effect
 from core.engine.scheduler import Scheduler
 from core.model import CommandKind
 from core.store import filesets, operate, queue
 from core.store.commands import Command, Target
+from core.store.database import Database
 from core.store.operate import Matching, NothingMatches
 from core.store.queue import Way
 from core.store.screens.queue import alone
@@ -33,21 +35,27 @@ class Ordering:
             raise NothingMatches(f'expected a priority such as "7", or a change such as "+1", got {quoted(value)}')
         found = await self._named(command.target, CommandKind.PRIORITY)
         relative = value[0] in "+-"
-        lowest, highest = await self._context.journal.write(
-            lambda db: queue.prioritise(db, found.ids, int(value), relative)
+
+        def words(now: tuple[int, int]) -> str:
+            lowest, highest = now
+            which = f"priority {lowest}" if lowest == highest else f"priorities {lowest} to {highest}"
+            return f"{counted(len(found.ids), 'fileset')}: {which}{left_out(found)}"
+
+        done = await effect(
+            self._context, command, lambda db: queue.prioritise(db, found.ids, int(value), relative), words
         )
         await self._follow(found)
-        now = f"priority {lowest}" if lowest == highest else f"priorities {lowest} to {highest}"
-        return f"{counted(len(found.ids), 'fileset')}: {now}{left_out(found)}"
+        return done
 
     async def put_first(self, command: Command) -> str:
         """Let filesets go next, without waiting for their next try."""
         found = await self._named(command.target, CommandKind.NOW)
         now = self._context.now()
-        await self._context.journal.write(lambda db: queue.put_first(db, found.ids, now))
+        done = f"{counted(len(found.ids), 'fileset')} next{left_out(found)}"
+        await effect(self._context, command, lambda db: queue.put_first(db, found.ids, now), lambda _: done)
         await self._follow(found)
         self._scheduler.hasten(set(found.ids))
-        return f"{counted(len(found.ids), 'fileset')} next{left_out(found)}"
+        return done
 
     async def move(self, command: Command) -> str:
         """Move filesets within the queue of their product."""
@@ -56,16 +64,22 @@ class Ordering:
             raise NothingMatches(f"expected one of {', '.join(Way)}, got {quoted(value)}")
         way = Way(value)
         found = await self._named(command.target, CommandKind.MOVE)
-        moved = await self._context.journal.write(lambda db: queue.move(db, found.ids, way))
-        if not moved:
-            raise NothingMatches(await self._why_stuck(found, way))
         where = f"to the {way}" if way in (Way.TOP, Way.BOTTOM) else str(way)
-        return f"{counted(moved, 'fileset')} moved {where}{left_out(found)}"
 
-    async def _why_stuck(self, found: Matching, way: Way) -> str:
-        if not await alone(self._context.db, found.ids):
+        async def write(db: Database) -> int:
+            moved = await queue.move(db, found.ids, way)
+            if not moved:
+                raise NothingMatches(await self._why_stuck(db, found, way))
+            return moved
+
+        return await effect(
+            self._context, command, write, lambda moved: f"{counted(moved, 'fileset')} moved {where}{left_out(found)}"
+        )
+
+    async def _why_stuck(self, db: Database, found: Matching, way: Way) -> str:
+        if not await alone(db, found.ids):
             return f"{'first' if way is Way.UP else 'last'} in the queue of its product already"
-        rows = await filesets.some(self._context.db, found.ids)
+        rows = await filesets.some(db, found.ids)
         if len(rows) > 1:
             return "nothing else is in the queue of their products"
         return f"alone in the queue of its product, at priority {rows[0].priority}: nothing else of it waits"

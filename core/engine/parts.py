@@ -72,9 +72,12 @@ class Parts:
         self._stop = stop
         self._files = self._bytes = 0
         ahead = queued_ahead(context)
-        hosts = Hosts(engine.transfers + ahead, engine.transfers_per_host + ahead, probing=hosts_compete(context))
+        hosts = self._hosts = Hosts(
+            engine.transfers + ahead, engine.transfers_per_host + ahead, probing=hosts_compete(context)
+        )
         self.publisher = Publisher(context, self.recorded, lambda: self.scheduler.in_flight > 0)
         self.scheduler = Scheduler(context, executor, hosts, ahead, self.publisher.add)
+        hosts.on_wish = self.scheduler.recall
         self.admission = Admission(context, self.scheduler)
         self.publisher.again = self.admission.resume
         self.admission.let_go = self.publisher.let_go
@@ -118,6 +121,7 @@ class Parts:
     def _commanded(self, command: Command, done: bool) -> None:
         self._read_indexes()
         if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
+            self._hosts.forgive()
             for poller in self.pollers:
                 poller.look()
         if command.kind is CommandKind.STOP and done:
@@ -164,6 +168,7 @@ class Parts:
 
     async def _do_due(self, seen: float, now: float) -> None:
         await self._count()
+        await self.gauges.note_flow(self.scheduler.came())
         await self.gauges.note_rests()
         await self.scheduler.trouble.tell()
         await self.admission.due()

@@ -225,15 +225,15 @@ class Poller:
         """Wait for a short time that the host asked for. Raises LeftAlone if it is long."""
         while (wait := self._asked_for()) > 0:
             if wait > SOON_SECONDS or self._context.draining.is_set():
-                raise LeftAlone(FailureKind.TRANSIENT, f"not asked: {self.mirror.host} {self._wish(wait)}")
+                raise LeftAlone(FailureKind.TRANSIENT, f"not asked: {self.mirror.host} {self._left_alone(wait)}")
             await asyncio.sleep(wait)
 
     def _with_wish(self, error: SourceError) -> SourceError:
         """Return `error`, in whose words the server's wish to be left alone is, if it has one."""
         if not error.retry_after:
             return error
-        detail = f"{error.detail}, and {self._wish(error.retry_after)}"
+        detail = f"{error.detail}, and {self._left_alone(error.retry_after)}"
         return SourceError(error.kind, detail, error.retry_after, error.status)
 
-    def _wish(self, seconds: float) -> str:
-        return f"asked to be left alone until {format_time(self._context.now() + seconds)}"
+    def _left_alone(self, seconds: float) -> str:
+        return f"is left alone until {format_time(self._context.now() + seconds)}, as it wishes"

@@ -107,7 +107,7 @@ class Publisher:
     async def _publish(self, mirror: MirrorRun, runs: Sequence[Run]) -> None:
         await self._recorded()
         by_id = {run.row.id: run for run in runs}
-        items = [(run, await listing.of_fileset(self._context.db, run.row.id)) for run in runs]
+        items, unlisted = await self._indexes(runs)
         sealed, refused = await self._context.in_thread(_seal, mirror.destination, items)
         wanted = [(one.place.fileset_id, one.inode) for one in sealed]
         meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
@@ -115,9 +115,22 @@ class Publisher:
             _appear, mirror.destination, [one for one in sealed if one.place.fileset_id in meant]
         )
         await self._conclude(mirror, [by_id[one.fileset_id] for one in visible])
-        for place, error in [*refused, *unpublished]:
+        for place, error in [*unlisted, *refused, *unpublished]:
             await self._context.journal.write(lambda db: filesets.take_back(db, place.fileset_id))  # noqa: B023
             await self._context.disk_refused(mirror, by_id[place.fileset_id].row, error)
+
+    async def _indexes(
+        self, runs: Sequence[Run]
+    ) -> tuple[list[tuple[Run, Index[ListedFile]]], list[tuple[Place, DiskError]]]:
+        """Return the index of each fileset, and those for which there was no room."""
+        found: list[tuple[Run, Index[ListedFile]]] = []
+        refused: list[tuple[Place, DiskError]] = []
+        for run in runs:
+            try:
+                found.append((run, await listing.of_fileset(self._context.db, run.row.id)))
+            except DiskError as error:
+                refused.append((run.place, error))
+        return found, refused
 
     async def _conclude(self, mirror: MirrorRun, visible: Sequence[Run]) -> None:
         now, name = self._context.now(), mirror.config.name
@@ -159,9 +172,9 @@ class Publisher:
 
     async def _write_product_index(self, mirror: MirrorRun, due: tuple[int, str, int]) -> bool:
         product, name, _ = due
-        content = await listing.of_product(self._context.db, product)
         try:
-            await self._context.in_thread(mirror.destination.write_index, name, [content.content()])
+            with contextlib.closing(await listing.of_product(self._context.db, product)) as index:
+                await self._context.in_thread(mirror.destination.write_index, name, index.blocks())
         except DiskError as error:
             await self._index_refused(mirror, product, name, error)
             return False
@@ -181,7 +194,8 @@ def _seal(
     refused: list[tuple[Place, DiskError]] = []
     for run, index in items:
         try:
-            sealed.append(destination.seal(run.place, index.content(), index.rows, run.in_place))
+            with contextlib.closing(index):
+                sealed.append(destination.seal(run.place, index.blocks(), index.rows, run.in_place))
         except DiskError as error:
             refused.append((run.place, error))
     try:

@@ -78,7 +78,7 @@ class Recorder:
                 await files.interrupted(db, batch.interrupted)
             if batch.staged:
                 await files.staged(db, batch.staged)
-                await meters.fetched(db, batch.moved, now)
+                await meters.fetched(db, batch.moved)
             if batch.recovered:
                 await files.recovered(db, batch.recovered, now)
             if show:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from core.destinations.base import Place
 from core.engine.context import Context, MirrorRun
-from core.errors import DiskError, FailureKind, MirrorError
+from core.errors import HOUR, DiskError, FailureKind, MirrorError
+from core.http import LONGEST_RETRY_AFTER
 from core.model import FilesetState
 from core.store import files, filesets, registry, stamps, verification
 from core.store.database import Database
 from core.store.records import FilesetRow
 
-LONGEST_WAIT = 25 * 3600.0
+LONGEST_WAIT = LONGEST_RETRY_AFTER + HOUR
 """No policy, and no Retry-After that we accept, asks for a longer wait."""
 
 

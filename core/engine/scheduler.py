@@ -7,7 +7,8 @@ import heapq
 import itertools
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from core.engine.context import Context, MirrorRun
@@ -71,6 +72,7 @@ class Scheduler:
         self._denials = Denials()
         self.runs: dict[int, Run] = {}
         self.totals = Totals()
+        self._came: Counter[int] = Counter()
         self.hungry = asyncio.Event()
         self._lanes = Lanes()
         self._flights: dict[int, _Flight] = {}
@@ -100,6 +102,14 @@ class Scheduler:
         now = self._clock()
         until = self._hosts.state(run.mirror.host, now).until
         return until is not None and until - now > SOON_SECONDS
+
+    def came(self) -> Mapping[int, int]:
+        """Return how many bytes have come since this engine started, by product; of files under way, too."""
+        found = Counter(self._came)
+        for one in self._executor.progress():
+            if flight := self._flights.get(one.id):
+                found[flight.run.row.product_id] += max(0, one.received - flight.file.kept)
+        return found
 
     def coming(self) -> tuple[int, int]:
         """Return how many bytes have come of files under way; and how many are there, with those kept from before."""
@@ -181,6 +191,7 @@ class Scheduler:
                 flight = self._flights.pop(outcome.id)
                 flight.run.in_flight -= 1
                 self.totals.bytes += outcome.fetched
+                self._came[flight.run.row.product_id] += outcome.fetched
                 self._ended(flight, outcome)
                 self._settle(flight.run)
             self.fill()
@@ -192,6 +203,8 @@ class Scheduler:
         if outcome.stopped:
             self._hosts.released(host, file.id)
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
+            if not run.dropped:  # recalled for its host's sake: it has its turn when that may be asked again
+                run.pending.appendleft(file._replace(kept=outcome.kept, validator=outcome.validator))
         elif outcome.kind is None:
             self._hosts.succeeded(host, file.id)
             self._denials.end(run.mirror.id)
@@ -308,6 +321,12 @@ class Scheduler:
         if gone:
             await asyncio.gather(*gone)
         await self.recorder.flush()
+
+    def recall(self, host: str) -> None:
+        """Take back what the executor was given ahead for a host that asked to be left alone."""
+        begun = {one.id for one in self._executor.progress()}
+        ahead = [one for one, flight in self._flights.items() if flight.run.mirror.host == host and one not in begun]
+        self._executor.cancel(reversed(ahead))
 
     def untouched(self) -> list[int]:
         """Return the filesets of which nothing has come or was tried; what waits in the executor has not begun."""

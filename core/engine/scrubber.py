@@ -214,10 +214,10 @@ class Scrubber:
             raise DiskError(mirror.stop.reason)
         place = Place(row.id, await registry.product_name(self._context.db, row.product_id), row.name)
         expected = await self._expected(row)
-        index = (await listing.of_fileset(self._context.db, row.id)).content()
-        result = await asyncio.get_running_loop().run_in_executor(
-            self._thread, mirror.destination.verify, place, expected, index, gate
-        )
+        with contextlib.closing(await listing.of_fileset(self._context.db, row.id)) as index:
+            result = await asyncio.get_running_loop().run_in_executor(
+                self._thread, mirror.destination.verify, place, expected, index.blocks(), gate
+            )
         await self._record(row, mirror, place, result, task)
 
     async def _mirror_of(self, fileset: int) -> MirrorRun | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -22,6 +23,10 @@ class Listing(Protocol, Generic[RowT]):
     @property
     def cursor(self) -> str | None:
         """The fileset after which rows were asked for (the server may have sent all the same); None: all rows."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has, refused and repeated ones included."""
 
     @property
     def conflicts(self) -> set[str]:
@@ -68,7 +73,8 @@ class SourceOptions:
     """Where a catalogue is and how it is reached; times in seconds. The secrets are left out of its repr.
 
     `url` holds neither user nor password. `ca_file` None stands for the default authorities. An index that comes
-    slower than `min_rate` bytes a second over `stall_seconds` is given up as stalled.
+    slower than `min_rate` bytes a second over `stall_seconds` is given up as stalled. Indexes that are too large for
+    memory are held in `spool_folder` while they are read; None: in the system's folder for such files.
     """
 
     url: str
@@ -80,3 +86,4 @@ class SourceOptions:
     index_seconds: float = 30.0
     stall_seconds: float = 60.0
     min_rate: int = 1
+    spool_folder: Path | None = None

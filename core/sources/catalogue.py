@@ -1,17 +1,15 @@
-"""Fetching index documents over HTTP: bounded in size and time, held outside memory, secrets kept to their host."""
+"""Fetching index documents over HTTP: bounded in size and time, secrets kept to their host."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ssl
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -20,77 +18,12 @@ from core.errors import FailureKind
 from core.http import REDIRECTS, same_origin, user_agent
 from core.sources.base import SourceOptions
 from core.sources.failures import from_exception, from_status, source_error
+from core.sources.spool import DEFAULT_LIMITS, Form, Limits, Shelf, Spool
 from core.tls import default_ca_file
-from core.urls import RedirectRefused, follow, is_private
+from core.urls import Reach, RedirectRefused, follow, less_reach, reach
 
-KIB = 1024
-MIB = 1024 * KIB
-PIECE = 16 * KIB
+PIECE = 16 * 1024
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What an index may cost: its size and its longest line in bytes, its fetching in seconds, its share of memory."""
-
-    total_bytes: int = 256 * MIB
-    line_bytes: int = 64 * KIB
-    total_seconds: float = 600.0
-    memory_bytes: int = 1 * MIB
-
-
-DEFAULT_LIMITS = Limits()
-
-
-class Form(Protocol):
-    """The form that a document must have; each method returns why the document does not, or None."""
-
-    def check(self, line: bytes) -> str | None:
-        """Take the next complete line, without its line end."""
-
-    def finish(self, tail: bytes) -> str | None:
-        """Take what follows the last line end."""
-
-
-class Spool:
-    """A document as it was received: in memory while it is small, else in a nameless file. Close it."""
-
-    def __init__(self, limits: Limits = DEFAULT_LIMITS):
-        self.size = 0
-        self._limits = limits
-        self._digest = hashlib.sha256()
-        self._tail = b""
-        self._file = tempfile.SpooledTemporaryFile(max_size=limits.memory_bytes)  # noqa: SIM115 - closed by close()
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of all bytes."""
-        return self._digest.hexdigest()
-
-    def lines(self) -> Iterator[bytes]:
-        """Yield the lines from the first on, with their line ends; one such iteration at a time."""
-        self._file.seek(0)
-        yield from self._file
-
-    def close(self) -> None:
-        """Drop the bytes."""
-        self._file.close()
-
-    def take(self, chunk: bytes, form: Form) -> str | None:
-        """Add the next bytes; return why the document must not go on like this, or None. Raises OSError."""
-        self.size += len(chunk)
-        if self.size > self._limits.total_bytes:
-            return f"longer than {self._limits.total_bytes:,} bytes"
-        self._digest.update(chunk)
-        self._file.write(chunk)
-        *lines, self._tail = (self._tail + chunk).split(b"\n")
-        if max(map(len, (*lines, self._tail))) > self._limits.line_bytes:
-            return f"a line is longer than {self._limits.line_bytes:,} bytes"
-        return next(filter(None, map(form.check, lines)), None)
-
-    def finish(self, form: Form) -> str | None:
-        """Close the document; return why it is not of that form, or None."""
-        return form.finish(self._tail)
 
 
 class CatalogueClient:
@@ -102,6 +35,7 @@ class CatalogueClient:
     def __init__(self, options: SourceOptions, limits: Limits = DEFAULT_LIMITS):
         self._options = options
         self._limits = limits
+        self._shelf = Shelf(options.spool_folder, limits)
         self._auth = _basic_auth(options)
         self._headers = [(name.encode(), value.encode()) for name, value in options.headers]
         self._client: httpx.AsyncClient | None = None
@@ -135,10 +69,10 @@ class CatalogueClient:
 
     @asynccontextmanager
     async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
-        target, public = without_userinfo(url), False
+        target, least = without_userinfo(url), Reach.LINK
         for hops in count(1):
-            response = await self._send(target, same_origin(target, url), public)
-            public = public or _is_public(response.extensions.get("network_stream"))
+            response = await self._send(target, same_origin(target, url), least)
+            least = max(least, _reach(response.extensions.get("network_stream")))
             try:
                 location = response.headers.get("location", "")
                 if response.status_code not in REDIRECTS or not location:
@@ -148,13 +82,13 @@ class CatalogueClient:
                 await response.aclose()
             target = without_userinfo(follow(target, location, hops))
 
-    async def _send(self, url: str, trusted: bool, public_only: bool) -> httpx.Response:
+    async def _send(self, url: str, trusted: bool, least: Reach) -> httpx.Response:
         client = await self._ready()
         request = client.build_request(
             "GET",
             url,
             headers=self._headers if trusted else None,
-            extensions={"trace": _refuse_private} if public_only else None,
+            extensions={"trace": partial(_refuse_nearer, least)} if least else None,
         )
         # The read time-out starts anew with every byte; headers that trickle in need a bound of their own.
         try:
@@ -164,7 +98,7 @@ class CatalogueClient:
             raise httpx.ReadTimeout("headers") from None
 
     async def _spool(self, url: str, response: httpx.Response, form: Form) -> Spool:
-        spool = Spool(self._limits)
+        spool = Spool(self._limits, self._shelf)
         try:
             reason = await _receive(url, response.aiter_raw(), spool, form, self._options)
         except BaseException:
@@ -215,7 +149,8 @@ async def _receive(
                 try:
                     reason = spool.take(chunk[start : start + PIECE], form)
                 except OSError as error:
-                    raise source_error(url, FailureKind.DISK, f"the index can't be spooled: {error.strerror}") from None
+                    words = f"the index can't be spooled in {spool.folder}: {error.strerror}"
+                    raise source_error(url, FailureKind.DISK, words) from None
                 if reason:
                     return reason
                 await asyncio.sleep(0)
@@ -245,17 +180,17 @@ async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOption
         yield chunk
 
 
-async def _refuse_private(event: str, info: Mapping[str, Any]) -> None:
-    """Break off a connection to a private address before anything is said to it (a trace of httpx)."""
-    if event == "connection.connect_tcp.complete" and not _is_public(info["return_value"]):
+async def _refuse_nearer(least: Reach, event: str, info: Mapping[str, Any]) -> None:
+    """Break off a connection to an address of less reach before anything is said to it (a trace of httpx)."""
+    if event == "connection.connect_tcp.complete" and _reach(info["return_value"]) < least:
         await info["return_value"].aclose()
-        raise RedirectRefused("redirect from a public host to a private address refused")
+        raise RedirectRefused(less_reach(least))
 
 
-def _is_public(stream: Any) -> bool:
-    """Tell whether the other end of a connection has a public address."""
+def _reach(stream: Any) -> Reach:
+    """Return the reach of the other end of a connection."""
     address = stream.get_extra_info("server_addr") if stream is not None else None
-    return address is not None and not is_private(str(address[0]))
+    return Reach.LINK if address is None else reach(str(address[0]))
 
 
 def _basic_auth(options: SourceOptions) -> httpx.BasicAuth | None:

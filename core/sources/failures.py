@@ -29,8 +29,8 @@ def from_status(url: str, response: httpx.Response) -> SourceError:
     """Return the error for an answer that is neither 200 nor a redirect."""
     status = response.status_code
     kind = status_kind(status)
-    wait = retry_after(response.headers.get("retry-after")) if kind is FailureKind.TRANSIENT else None
-    return source_error(url, kind, status_words(status), wait, status)
+    wish = response.headers.get("retry-after") if kind is FailureKind.TRANSIENT else None
+    return source_error(url, kind, status_words(status, wish), retry_after(wish), status)
 
 
 def from_exception(url: str, error: Exception, connect_seconds: float, index_seconds: float) -> SourceError:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from core.errors import FailureKind, SourceError
-from core.sources.catalogue import Spool
 from core.sources.ipp import IndexListing
 from core.sources.ipp_parse import Level, RowT, Shape
+from core.sources.spool import Spool
 
 PIECE = 1 << 16
 
@@ -20,7 +20,7 @@ def read_index(file: BinaryIO, level: Level[RowT]) -> IndexListing[RowT]:
     except BaseException:
         spool.close()
         raise
-    return IndexListing(spool, level)
+    return IndexListing(spool, shape)
 
 
 def _fill(spool: Spool, file: BinaryIO, shape: Shape[RowT]) -> None:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit, urlunsplit
 from core.errors import ConfigError, FailureKind, SourceError
 from core.model import ListedFile, ListedFileset, ListedProduct, Rejection
 from core.sources.base import SourceOptions
-from core.sources.catalogue import CatalogueClient, Spool, without_userinfo
+from core.sources.catalogue import CatalogueClient, without_userinfo
 from core.sources.ipp_parse import FILES, FILESETS, PRODUCTS, Level, Parser, RowT, Shape
+from core.sources.spool import Spool
 from core.text import display
 from core.urls import DEFAULT_PORTS, quote_segment, redact
 
@@ -23,12 +24,13 @@ MAX_CURSORS = 3
 class IndexListing(Generic[RowT]):
     """A well-formed index of one level; see core.sources.base.Listing."""
 
-    def __init__(self, spool: Spool, level: Level[RowT], cursor: str | None = None):
+    def __init__(self, spool: Spool, shape: Shape[RowT], cursor: str | None = None):
         self.sha256 = spool.sha256
+        self.rows = shape.rows
         self.cursor = cursor
         self.conflicts: set[str] = set()
         self._spool = spool
-        self._level = level
+        self._level = shape.level
 
     def batches(self) -> Iterator[list[RowT | Rejection]]:
         """Yield the rows in the catalogue's order; a batch may be empty."""
@@ -89,7 +91,8 @@ class IppSource:
         return "/".join((self._root, *map(quote_segment, names)))
 
     async def _index(self, level: Level[RowT], url: str) -> IndexListing[RowT]:
-        return IndexListing(await self._client.fetch(url, Shape(level)), level)
+        shape = Shape(level)
+        return IndexListing(await self._client.fetch(url, shape), shape)
 
     async def _newer(self, url: str, cursor: str) -> IndexListing[ListedFileset] | None:
         shape = Shape(FILESETS)
@@ -99,7 +102,7 @@ class IppSource:
             if _cursor_unknown(error, shape.blank):
                 return None
             raise
-        return IndexListing(spool, FILESETS, cursor)
+        return IndexListing(spool, shape, cursor)
 
 
 def open_ipp(options: SourceOptions) -> IppSource:

@@ -30,8 +30,13 @@ MAX_SIZE = 2**50
 MAX_COLUMNS = 100
 """Most further columns of a header; real ones have at most eight."""
 
-MAX_FILES = 1_000_000
-"""Most rows of one file index: all its names are held in memory while it is read."""
+MAX_PRODUCTS = 10_000
+MAX_FILESETS = 2_000_000
+MAX_FILES = 500_000
+"""Most rows of an index of each level: no catalogue has as many. Of files, what is known of each is held in memory."""
+
+MAX_CONFLICTS = 50_000
+"""Most names that an index may list with unequal rows: they are held in memory."""
 
 BLANKS = " \t"
 SIZE = re.compile(r"[0-9]{1,19}")
@@ -51,7 +56,8 @@ class Level(Generic[RowT]):
 
     label: str
     mandatory: tuple[str, ...]
-    read: Callable[[Sequence[str], Columns], RowT]
+    read: Callable[[int, Sequence[str], Columns], RowT]
+    """Takes the number of the line, its fields, and the further ones by name."""
     distinct: bool = False
     max_rows: int | None = None
 
@@ -60,14 +66,14 @@ class Shape(Generic[RowT]):
     """What decides whether an index as a whole is well-formed; it is told of every line, in order.
 
     `columns` are the further columns named by the header in force, None before the first header; `blank` tells that
-    there was nothing but white space so far.
+    there was nothing but white space so far; `rows` counts all rows, also those that will be refused.
     """
 
     def __init__(self, level: Level[RowT]):
         self.level = level
         self.columns: tuple[str, ...] | None = None
         self.blank = True
-        self._rows = 0
+        self.rows = 0
 
     @property
     def width(self) -> int:
@@ -84,8 +90,8 @@ class Shape(Generic[RowT]):
             return self._comment(text)
         if self.columns is None:
             return _not_an_index(text) if first else f"rows come before any header of {self.level.label}"
-        self._rows += 1
-        if self.level.max_rows is not None and self._rows > self.level.max_rows:
+        self.rows += 1
+        if self.level.max_rows is not None and self.rows > self.level.max_rows:
             return f"the index lists more than {self.level.max_rows:,} {self.level.label}"
         return None
 
@@ -132,7 +138,7 @@ class Parser(Generic[RowT]):
         self.conflicts: set[str] = set()
         self._level = level
         self._seen: dict[int, int] = {}
-        """Hashes of names, and of what was listed of them: names can be long, and there may be a million."""
+        """Hashes of names, and of what was listed of them: names can be long, and there may be many."""
 
     def batches(self, lines: Iterable[bytes]) -> Iterator[list[RowT | Rejection]]:
         """Yield rows and rejections in order. Raises SourceError (MALFORMED) at a line that no index can have."""
@@ -159,12 +165,12 @@ class Parser(Generic[RowT]):
             return None
         fields = split(text)
         try:
-            row = self._row(fields)
+            row = self._row(number, fields)
             return row if self._is_new(row) else None
         except Refused as refusal:
             return Rejection(number, quoted(fields[0]), quoted(refusal))
 
-    def _row(self, fields: list[str]) -> RowT:
+    def _row(self, number: int, fields: list[str]) -> RowT:
         if holds_secret("|".join(fields)):
             raise Refused("it holds a secret of ours, which would be published")
         width = self.shape.width
@@ -176,7 +182,7 @@ class Parser(Generic[RowT]):
             raise Refused(f"{len(fields)} fields where the header has {width}")
         further = fields[len(self._level.mandatory) :]
         values = (None if value == "null" else value for value in further)
-        return self._level.read(fields, dict(zip(self.shape.columns or (), values, strict=True)))
+        return self._level.read(number, fields, dict(zip(self.shape.columns or (), values, strict=True)))
 
     def _is_new(self, row: RowT) -> bool:
         if not self._level.distinct:
@@ -187,9 +193,15 @@ class Parser(Generic[RowT]):
             self._seen[name] = content
             return True
         if first != content:
-            self.conflicts.add(row.name)
+            self._note_conflict(row.name)
             raise Refused("listed twice with different size, digest, type or columns")
         return False
+
+    def _note_conflict(self, name: str) -> None:
+        self.conflicts.add(name)
+        if len(self.conflicts) > MAX_CONFLICTS:
+            reason = f"the index lists more than {MAX_CONFLICTS:,} {self._level.label} twice, with unequal rows"
+            raise SourceError(FailureKind.MALFORMED, reason)
 
 
 def split(text: bytes) -> list[str]:
@@ -202,7 +214,7 @@ def quoted(text: object, limit: int = 300) -> str:
     return display(redact_secrets(str(text)), limit)
 
 
-def _product(fields: Sequence[str], _: Columns) -> ListedProduct:
+def _product(_: int, fields: Sequence[str], __: Columns) -> ListedProduct:
     """Read a row of the root; what further columns say of a product is not kept."""
     name, most_recent, registered, kind, description = fields[:5]
     return ListedProduct(
@@ -214,11 +226,11 @@ def _product(fields: Sequence[str], _: Columns) -> ListedProduct:
     )
 
 
-def _fileset(fields: Sequence[str], columns: Columns) -> ListedFileset:
-    return ListedFileset(_name(fields[0]), _time(fields[1]), fields[2], columns)
+def _fileset(line: int, fields: Sequence[str], columns: Columns) -> ListedFileset:
+    return ListedFileset(_name(fields[0]), _time(fields[1]), fields[2], columns, line)
 
 
-def _file(fields: Sequence[str], columns: Columns) -> ListedFile:
+def _file(_: int, fields: Sequence[str], columns: Columns) -> ListedFile:
     return ListedFile(_name(fields[0]), _size(fields[1]), _digest(fields[2]), fields[3], columns)
 
 
@@ -271,6 +283,8 @@ def _not_an_index(text: bytes) -> str:
     return f"the server sent text that is not an index: '{quoted(text[:400].decode('utf-8', 'surrogateescape'), 80)}'"
 
 
-PRODUCTS = Level("products", ("productID", "Most recent", "Time registered", "type", "Description"), _product)
-FILESETS = Level("filesets", ("filesetID", "time registered", "type"), _fileset)
+PRODUCTS = Level(
+    "products", ("productID", "Most recent", "Time registered", "type", "Description"), _product, max_rows=MAX_PRODUCTS
+)
+FILESETS = Level("filesets", ("filesetID", "time registered", "type"), _fileset, max_rows=MAX_FILESETS)
 FILES = Level("files", ("fileID", "bytes", "md5sum", "type"), _file, distinct=True, max_rows=MAX_FILES)

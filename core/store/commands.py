@@ -47,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A wish as it was written, and what became of it."""
+    """A wish as it was written, and what became of it; one with a result was carried out, though not answered yet."""
 
     id: int
     kind: CommandKind | None
@@ -77,6 +77,11 @@ async def get(db: Database, number: int) -> Command | None:
     """Return one command."""
     row = await db.one("SELECT * FROM commands WHERE id = ?", (number,))
     return _command(row) if row else None
+
+
+async def carried_out(db: Database, command: int, result: str) -> None:
+    """Keep what a command came to, in the transaction of its effect: what is left to do is to answer it."""
+    await db.run("UPDATE commands SET result = ? WHERE id = ?", (result, command))
 
 
 async def finish(db: Database, command: int, done: bool, result: str, now: float) -> None:

@@ -7,7 +7,7 @@ import os
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeAlias, cast
 
@@ -111,6 +111,7 @@ class Database:
                 "temp_store = FILE",
             ):
                 await self.run(f"PRAGMA {pragma}")
+            await self._hold_temporary_tables_beside()
             await self.checkpoint_by_itself(True)
             async with self.transaction():
                 for migration in MIGRATIONS[version:]:
@@ -122,6 +123,12 @@ class Database:
                 await self.run_many("INSERT INTO transitions VALUES (?, ?, ?)", transition_rows())
         except sqlite3.Error as error:
             raise StateError(f"{self.path}: the state file cannot be prepared: {error}") from error
+
+    async def _hold_temporary_tables_beside(self) -> None:
+        """Have listings compared on the disk of the state, whose room is looked after, not on that of the system."""
+        folder = str(self.path.absolute().parent).replace("'", "''")
+        with suppress(UnicodeEncodeError):
+            await self.run(f"PRAGMA temp_store_directory = '{folder}'")
 
     async def checkpoint_by_itself(self, wanted: bool) -> None:
         """Have a log that has grown long taken into the state file, which may need room on the disk; or not."""
@@ -178,8 +185,8 @@ class Database:
     async def run(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement and return how many rows it changed."""
         with _told_apart():
-            async with self._connection.execute(sql, parameters) as cursor:
-                return cursor.rowcount
+            cursor = await self._connection.execute(sql, parameters)
+            return cursor.rowcount  # closing it would be one more errand for the connection's thread; it goes by itself
 
     async def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each of `rows`; what comes in great numbers goes by core.store.bulk."""
@@ -192,8 +199,8 @@ class Database:
     async def insert(self, sql: str, parameters: Parameters = ()) -> int:
         """Run an INSERT and return the new row's id."""
         with _told_apart():
-            async with self._connection.execute(sql, parameters) as cursor:
-                return cursor.lastrowid or 0
+            cursor = await self._connection.execute(sql, parameters)
+            return cursor.lastrowid or 0
 
     async def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query; callers bound them by key range and LIMIT."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from core.store.database import Database
 
+AUDIT = "audit"
+"""The level of what operators did; the others are those of the log."""
 KEPT = 50_000
 """Events kept; an engine drops older ones."""
 

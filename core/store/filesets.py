@@ -70,7 +70,8 @@ async def index_read(
                WHERE id BETWEEN ? AND ? AND name IN (SELECT value FROM json_each(?))""",
             (first, last, table(sorted(conflicts))),
         )
-    await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
+    if fileset.index_sha256 is not None:
+        await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
     await db.run_many(
         """INSERT INTO rejections (product_id, mirror_id, fileset_id, line, name, reason, seen_at)
            SELECT id, mirror_id, ?, ?, ?, ?, ? FROM products WHERE id = ?
@@ -85,7 +86,8 @@ async def index_read(
            WHERE id = ? AND state = 'discovered'""",
         (sha256, now, len(rejected), first, last, first, last, fileset.id),
     )
-    await judge(db, [fileset.id])
+    if conflicts or fileset.trouble:
+        await judge(db, [fileset.id])
 
 
 async def index_confirmed(db: Database, fileset: int, now: float) -> None:
@@ -163,6 +165,15 @@ async def put_off(db: Database, product: int, most: int, why: str, next_try: flo
         keys,
     )
     return [row["name"] for row in news]
+
+
+async def try_at_once(db: Database, found: Iterable[int], kind: FailureKind, now: float) -> None:
+    """Have filesets that wait for their next try after a failure of this kind tried now, as if it had not been."""
+    await db.run(
+        """UPDATE filesets SET next_try = ?, tries = 0
+           WHERE id IN (SELECT value FROM json_each(?)) AND trouble = 'failed' AND failure_kind = ?""",
+        (now, table(found), kind),
+    )
 
 
 async def look_again(db: Database, mirror: int, now: float) -> None:
@@ -286,19 +297,19 @@ async def intend(db: Database, wanted: Iterable[tuple[int, str]]) -> list[int]:
 
     Only filesets whose transfer is still wanted, and all of whose files are staged, are taken; their ids are returned.
     """
-    meant: list[int] = []
-    for fileset, inode in wanted:
-        await db.run(
-            """UPDATE filesets SET state = 'staged' WHERE id = ? AND state = 'transferring' AND NOT EXISTS (
-                   SELECT 1 FROM files WHERE files.id BETWEEN ? AND ? AND files.state NOT IN ('staged', 'skipped'))""",
-            (fileset, *file_range(fileset)),
-        )
-        rows = await db.rows(
-            "UPDATE filesets SET state = 'publishing', inode = ? WHERE id = ? AND state = 'staged' RETURNING id",
-            (inode, fileset),
-        )
-        meant += [row["id"] for row in rows]
-    return meant
+    wanted = list(wanted)
+    await db.run_many(
+        """UPDATE filesets SET state = 'staged' WHERE id = ? AND state = 'transferring' AND NOT EXISTS (
+               SELECT 1 FROM files WHERE files.id BETWEEN ? AND ? AND files.state NOT IN ('staged', 'skipped'))""",
+        [(fileset, *file_range(fileset)) for fileset, _ in wanted],
+    )
+    rows = await db.rows(
+        f"""WITH wanted (id, inode) AS (SELECT {fields(2)} FROM json_each(?))
+            UPDATE filesets SET state = 'publishing', inode = wanted.inode FROM wanted
+            WHERE filesets.id = wanted.id AND state = 'staged' RETURNING filesets.id""",
+        (table(wanted),),
+    )
+    return [row[0] for row in rows]
 
 
 async def take_back(db: Database, fileset: int) -> None:
@@ -309,10 +320,9 @@ async def take_back(db: Database, fileset: int) -> None:
 
 async def published(db: Database, filesets: Sequence[int], now: float) -> None:
     """Record that filesets stand at their final place."""
-    for fileset in filesets:
-        await db.run(
-            "UPDATE files SET state = 'published' WHERE id BETWEEN ? AND ? AND state = 'staged'", file_range(fileset)
-        )
+    await db.run_many(
+        "UPDATE files SET state = 'published' WHERE id BETWEEN ? AND ? AND state = 'staged'", map(file_range, filesets)
+    )
     await db.run_many(
         """UPDATE filesets SET state = 'published', published_at = ?, verified_at = NULL, inode = NULL, lease = NULL,
                   trouble = '', failure_kind = NULL, failure = NULL, next_try = NULL WHERE id = ?""",

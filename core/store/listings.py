@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.model import ListedFileset, Rejection
+from core.store import refusals
 from core.store.database import Database
 from core.store.records import dump_columns, storable
 
@@ -38,7 +39,8 @@ async def begin(db: Database, product: int) -> None:
     await db.run(
         """CREATE TEMP TABLE IF NOT EXISTS listed (
                product_id INTEGER NOT NULL, name TEXT NOT NULL, registered INTEGER NOT NULL, type TEXT NOT NULL,
-               columns TEXT, wanted INTEGER NOT NULL, position INTEGER NOT NULL,
+               columns TEXT, wanted INTEGER NOT NULL, position INTEGER NOT NULL, line INTEGER NOT NULL,
+               other_line INTEGER,  -- where it is listed otherwise
                PRIMARY KEY (product_id, name)) WITHOUT ROWID"""
     )
     await db.run(
@@ -49,30 +51,53 @@ async def begin(db: Database, product: int) -> None:
         await db.run(f"DELETE FROM temp.{table} WHERE product_id = ?", (product,))
 
 
+_LATER = (
+    "DO UPDATE SET "
+    + ", ".join(
+        f"{column} = iif(excluded.registered >= listed.registered, excluded.{column}, listed.{column})"
+        for column in ("registered", "type", "columns", "position", "line")
+    )
+    + """, other_line = iif(
+    (excluded.registered, excluded.type, excluded.columns) IS (listed.registered, listed.type, listed.columns),
+    listed.other_line, iif(excluded.registered >= listed.registered, listed.line, excluded.line))"""
+)
+"""Of a fileset that is listed twice the later registration counts, as it does where it is listed alone."""
+
+
 async def add(
     db: Database, product: int, start: int, batch: list[ListedFileset | Rejection], wanted: Callable[[str], bool]
 ) -> None:
     """Copy one batch; `start` is the position of its first row in the whole listing."""
     rows = [
-        (product, row.name, row.registered, storable(row.type), dump_columns(row.columns), wanted(row.name), start + at)
+        (
+            product,
+            row.name,
+            row.registered,
+            storable(row.type),
+            dump_columns(row.columns),
+            wanted(row.name),
+            start + at,
+            row.line,
+        )
         for at, row in enumerate(batch)
         if isinstance(row, ListedFileset)
     ]
     refused = [(product, row.line, row.name, row.reason) for row in batch if isinstance(row, Rejection)]
-    # of a fileset that is listed twice, the later registration counts
-    await db.run_many(
-        """INSERT INTO temp.listed VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET registered = excluded.registered, type = excluded.type,
-                                     columns = excluded.columns, position = excluded.position
-           WHERE excluded.registered >= listed.registered""",
-        rows,
-    )
+    await db.run_many(f"INSERT INTO temp.listed VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT {_LATER}", rows)
     await db.run_many("INSERT INTO temp.refused VALUES (?, ?, ?, ?)", refused)
 
 
 async def merge(db: Database, product: int, mirror: int, cursor: str | None, now: float) -> Merged:
     """Apply the copied listing, which was asked for by `cursor` (None: the whole list was asked for)."""
     keys = {"product": product, "mirror": mirror, "cursor": cursor, "now": now}
+    await db.run(
+        """INSERT INTO temp.refused SELECT product_id, other_line, name, :reason FROM temp.listed
+           WHERE product_id = :product AND other_line IS NOT NULL""",
+        {
+            "product": product,
+            "reason": "listed twice, with another time, type or columns; the later registration counts",
+        },
+    )
     listed = int(await db.value("SELECT count(*) FROM temp.listed WHERE product_id = :product", keys))
     known = int(await db.value(f"SELECT count(*) FROM filesets WHERE {_CURRENT} AND state NOT IN {_FIXED}", keys))
     repeated = await db.value("SELECT 1 FROM temp.listed WHERE product_id = :product AND name = :cursor", keys)
@@ -189,9 +214,23 @@ async def _reject(db: Database, keys: Mapping[str, object], full: bool) -> None:
     await db.run(
         """INSERT INTO rejections (product_id, mirror_id, line, name, reason, seen_at)
            SELECT :product, :mirror, line, name, reason, :now FROM temp.refused WHERE product_id = :product
+           ORDER BY line LIMIT :kept
            ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
-        keys,
+        {**keys, "kept": refusals.MAX_KEPT},
     )
+    rest = await db.one(
+        """SELECT min(line), count(*) FROM (SELECT line FROM temp.refused WHERE product_id = :product
+                                            ORDER BY line LIMIT -1 OFFSET :kept)""",
+        {**keys, "kept": refusals.MAX_KEPT},
+    )
+    if rest and rest[1]:
+        others = refusals.others(*rest)
+        await db.run(
+            """INSERT INTO rejections (product_id, mirror_id, line, name, reason, seen_at)
+               VALUES (:product, :mirror, :line, :name, :reason, :now)
+               ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at""",
+            {**keys, "line": others.line, "name": others.name, "reason": others.reason},
+        )
 
 
 async def _note(db: Database, keys: Mapping[str, object], full: bool, empty: bool) -> None:

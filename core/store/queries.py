@@ -72,9 +72,12 @@ class Failure:
 Part = TypeVar("Part", ProductStatus, MirrorStatus, Failure)
 
 
-async def overview(db: Database, now: float) -> list[MirrorStatus]:
-    """Return all configured mirrors with the products that they mirror or could mirror."""
-    found = await screens.overview(db, now)
+async def overview(db: Database, now: float, *, running: bool = True) -> list[MirrorStatus]:
+    """Return all configured mirrors with the products that they mirror or could mirror.
+
+    Unless an engine is `running`, nothing is under way.
+    """
+    found = await screens.overview(db, now, running=running)
     products: dict[str, list[ProductStatus]] = {}
     for line in found.products:
         products.setdefault(line.mirror, []).append(_part(ProductStatus, line))

@@ -55,14 +55,17 @@ class Standing(NamedTuple):
     """Products of which something is being fetched, the busiest first."""
 
 
-def why(standing: Standing) -> str:
-    """Return why a product is not current, in words fit for a terminal; empty if it is."""
+def why(standing: Standing) -> tuple[str, bool]:
+    """Return why a product is not current, in words fit for a terminal, and whether that is because something failed.
+
+    Empty if it is current.
+    """
     if not standing.selected:
-        return "ignored by an operator" if standing.ignored else AVAILABLE
+        return "ignored by an operator" if standing.ignored else AVAILABLE, False
     for reason in _REASONS:
         if words := reason(standing):
-            return words
-    return ""
+            return words, reason in _OF_FAILURES
+    return "", False
 
 
 def limit_reached(active: int, rate: float, transfers: int | None, bandwidth: int | None) -> str:
@@ -117,9 +120,8 @@ def _resting(standing: Standing) -> str:
 def _retrying(standing: Standing) -> str:
     if not standing.failed:
         return ""
-    if standing.next_try is None:
-        return f"{counted(standing.failed, 'fileset')} failing, to be tried again now"
-    return f"waiting to retry until {_clock(standing.next_try)}"
+    then = "tried again now" if standing.next_try is None else f"next try {_clock(standing.next_try)}"
+    return f"{counted(standing.failed, 'fileset')} failing, {then}"
 
 
 def _limited(standing: Standing) -> str:
@@ -153,8 +155,8 @@ _REASONS: tuple[Callable[[Standing], str], ...] = (
     _paused,
     _unlisted,
     _alarmed,
-    _blocked,
     _resting,
+    _blocked,
     _retrying,
     _limited,
     _transferring,
@@ -163,6 +165,7 @@ _REASONS: tuple[Callable[[Standing], str], ...] = (
     _completing,
 )
 """The most important first."""
+_OF_FAILURES = frozenset({_blocked, _retrying})
 
 
 def _clock(epoch: float) -> str:

@@ -294,5 +294,8 @@ INITIAL: Migration = (
     _guarded("files"),
 )
 
-MIGRATIONS: tuple[Migration, ...] = (INITIAL,)
+FLOW: Migration = ("ALTER TABLE history DROP COLUMN files",)
+"""History tells the bytes that came in each ten seconds, as they came, whether their files are complete or not."""
+
+MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW)
 """Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""

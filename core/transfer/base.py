@@ -58,7 +58,8 @@ class Outcome(NamedTuple):
     `kind` None: the bytes are in place, with the listed size and digest, and this BLAKE3. Otherwise `kind` and `detail`
     say why not. `size` and `digest` are what was seen (for evidence), as far as a whole body was seen. `kept` bytes
     remain on disk and can be continued with `validator`. `resumed` tells that the body was continued, not begun.
-    `retry_after` is the server's wish in seconds. `stopped` tells that the job was cancelled by us.
+    `retry_after` is the server's wish in seconds. `stopped` tells that the job was cancelled by us, or
+    not begun because its host asked to be left alone.
     """
 
     id: int
@@ -88,7 +89,10 @@ OutcomeSink: TypeAlias = Callable[[list[Outcome]], None]
 
 
 class Transport(Protocol):
-    """Moves files. All methods are called from the event loop's thread and return at once."""
+    """Moves files. All methods are called from the event loop's thread and return at once.
+
+    After an answer with Retry-After nothing more is begun at that host before this time: such jobs end as `stopped`.
+    """
 
     def start(self, deliver: OutcomeSink) -> None:
         """Begin; `deliver` is called on the running event loop with the outcomes of ended jobs, in batches."""

@@ -18,9 +18,9 @@ from core.text import display
 from core.transfer.base import Job, Outcome
 from core.transfer.request import Handle, Target
 from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, plain_head, status_failure
-from core.transfer.sink import Sink
+from core.transfer.sink import NameRefused, Sink
 from core.transfer.writers import Writers
-from core.urls import RedirectRefused, follow, host_key, is_private
+from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reach
 
 ABORT = 0
 """What the body's callback returns to make curl end the request."""
@@ -30,7 +30,7 @@ NOT_AN_ANSWER = frozenset({pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_UNSUPPORTED
 """What curl says where a status line should be: 8, no such line (whatever the protocol); 1, HTTP/0.9."""
 ELSEWHERE = {FailureKind.TLS: FailureKind.UNSAFE, FailureKind.DENIED: FailureKind.MISSING}
 """What a kind of failure that would stop the mirror comes to at a host to which the server has redirected."""
-NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})
+NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP})
 
 
 class Next(Enum):
@@ -65,7 +65,7 @@ class Fetch:
         self._admit = admit
         self._url = job.url
         self._hops = 0
-        self._public_only = False
+        self._least = Reach.LINK
         self._fresh = job.fresh
         self._fetched = 0
         self._failure: Failure | None = None
@@ -122,7 +122,7 @@ class Fetch:
             self.on_body = self._pieces.append
             return Target(job.url, job.access, plain=True, fresh=self._fresh)
         own = self._url is job.url or same_origin(self._url, job.url)
-        return Target(self._url, job.access, self._offset, job.validator, own, self._public_only, fresh=self._fresh)
+        return Target(self._url, job.access, self._offset, job.validator, own, self._least, fresh=self._fresh)
 
     def stop(self) -> None:
         """Give up: what came is kept. A file whose body is already whole is completed all the same."""
@@ -141,7 +141,7 @@ class Fetch:
         elif self._head is None and not self._fresh and _out_of_step(code, easy):
             self._fresh = True
         elif self._head is None:
-            self._fail(_no_answer(code, message, easy))
+            self._fail(_no_answer(code, message, easy, self._least))
         elif self._useful:
             self._judge_body(self._head, code)
         elif self._head.status in REDIRECTS and "location" in self._head.fields:
@@ -264,13 +264,13 @@ class Fetch:
             self._fail(Failure(FailureKind.UNSAFE, str(error)))
         else:
             address = easy.getinfo(pycurl.PRIMARY_IP)
-            self._public_only = self._public_only or (bool(address) and not is_private(address))
+            self._least = max(self._least, reach(address) if address else Reach.LINK)
 
     def _judge_file(self) -> None:
         """Judge what the sink made of a whole body."""
         if self.sink.error is not None:
             self._whole = False
-            self._failure = _disk_failure(self.sink.error)
+            self._failure = _disk_failure(self.sink.error, self.job.size)
         elif self._whole and self._failure is None:
             self._failure = self._mismatch()
 
@@ -321,7 +321,7 @@ class Fetch:
         self._cleaned = self._fresh = True
         self._ending = self._whole = False
         self._failure = None
-        self._url, self._hops, self._public_only = self.job.url, 0, False
+        self._url, self._hops, self._least = self.job.url, 0, Reach.LINK
         self.validator = None
         self.sink.discard()
 
@@ -331,17 +331,21 @@ def _out_of_step(code: int, easy: Any) -> bool:
     return code in NOT_AN_ANSWER and easy.getinfo(pycurl.NUM_CONNECTS) == 0
 
 
-def _no_answer(code: int, message: str, easy: Any) -> Failure:
+def _no_answer(code: int, message: str, easy: Any, least: Reach) -> Failure:
     if code == pycurl.E_ABORTED_BY_CALLBACK:
-        return Failure(FailureKind.UNSAFE, "redirect from a public host to a private address refused")
+        return Failure(FailureKind.UNSAFE, less_reach(least))
     asked = easy.getinfo(pycurl.REQUEST_SIZE) > 0
     return curl_failure(code, message, easy.getinfo(pycurl.OS_ERRNO), asked)
 
 
-def _disk_failure(error: Exception) -> Failure:
+def _disk_failure(error: Exception, size: int) -> Failure:
     if not isinstance(error, OSError):
         raise error
     words = (os.strerror(error.errno) if error.errno else str(error)).lower()
+    if isinstance(error, NameRefused):
+        return Failure(FailureKind.UNSAFE, f"this destination can't hold a file of this name: {words}")
+    if error.errno == errno.EFBIG:
+        return Failure(FailureKind.UNSAFE, f"this destination can't hold a file of {size} bytes: {words}")
     if error.errno in NOT_A_FILE:
         return Failure(FailureKind.UNSAFE, f"the file cannot have this name: {words}")
     return Failure(FailureKind.DISK, f"the file cannot be written: {words}")

@@ -5,6 +5,7 @@ Nothing here does IO; all times are monotonic seconds, passed in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,6 +16,9 @@ LONGEST_REST = 1800.0
 LONGEST_SUSPICION = 8.0
 """Seconds between tries of a host that failed lately, at most."""
 PROBES = 1
+
+ASKED = "the server asked to be left alone"
+SPARED = "one index after the other failed"
 
 
 class Trust(StrEnum):
@@ -115,18 +119,32 @@ class HostGate:
         """Start nothing before this time: the host's indexes fail."""
         self._spared_until = max(self._spared_until, until)
 
+    def forgive(self) -> None:
+        """End rests of our own making; one transfer at a time has to show whether the host works."""
+        self._suspected_until = self._resting_until = self._spared_until = 0.0
+
     def asked_for(self, now: float) -> float:
         """Return for how many more seconds the host asked to be left alone."""
         return max(0.0, self._asked_until - now)
+
+    def restore(self, until: float, reason: str) -> None:
+        """Go on with a rest that was begun under another engine."""
+        if reason == ASKED:
+            self.rest(until)
+        elif reason == SPARED:
+            self.spare(until)
+        else:
+            self._failures, self._rests = FAILURES_TO_REST, 1
+            self._resting_until = until
 
     def state(self, now: float) -> HostState:
         """Return what a screen shows."""
         until = self.opens_at() if self.opens_at() > now else None
         trust, reason = Trust.TRUSTED, ""
         if self._asked_until > now and self._asked_until >= max(self._resting_until, self._spared_until):
-            trust, reason = Trust.RESTING, "the server asked to be left alone"
+            trust, reason = Trust.RESTING, ASKED
         elif self._spared_until > now and self._spared_until >= self._resting_until:
-            trust, reason = Trust.RESTING, "one index after the other failed"
+            trust, reason = Trust.RESTING, SPARED
         elif self._resting_until > now:
             trust, reason = Trust.RESTING, f"{self._failures} failures in a row"
         elif self._failures:
@@ -150,6 +168,8 @@ class Hosts:
         self._transfers = transfers
         self._per_host = transfers_per_host
         self._probing = probing
+        self.on_wish: Callable[[str], None] = lambda _: None
+        """Told at once of a host that asks to be left alone."""
         self._gates: dict[str, HostGate] = {}
         self._running = 0
 
@@ -200,18 +220,35 @@ class Hosts:
         """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
         self._gate(host).failed(file_id, now, retry_after)
         self._running -= 1
+        if retry_after:
+            self.on_wish(host)
 
     def rest(self, host: str, until: float) -> None:
         """Leave `host` alone until this time: it asked for that."""
         self._gate(host).rest(until)
+        self.on_wish(host)
 
     def spare(self, host: str, until: float) -> None:
         """Leave `host` alone until this time: its indexes fail."""
         self._gate(host).spare(until)
 
+    def forgive(self) -> None:
+        """End all rests of our own making: an operator says that the trouble is over."""
+        for gate in self._gates.values():
+            gate.forgive()
+
     def asked_for(self, host: str, now: float) -> float:
         """Return for how many more seconds `host` asked to be left alone."""
         return self._gate(host).asked_for(now)
+
+    def restore(self, host: str, until: float, reason: str) -> None:
+        """Leave `host` alone until this time, for the reason that its state had under another engine."""
+        self._gate(host).restore(until, reason)
+
+    def resting(self, now: float) -> dict[str, HostState]:
+        """Return the hosts that are left alone."""
+        states = {host: gate.state(now) for host, gate in self._gates.items()}
+        return {host: state for host, state in states.items() if state.trust is Trust.RESTING}
 
     def state(self, host: str, now: float) -> HostState:
         """Return what a screen shows of `host`."""

@@ -22,6 +22,7 @@ from core.transfer.base import Job, Outcome, OutcomeSink
 from core.transfer.fetch import Fetch, Next
 from core.transfer.request import Handle
 from core.transfer.writers import Writers
+from core.urls import host_key
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,8 @@ class Network:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_alarm)
         self._multi.setopt(pycurl.M_MAXCONNECTS, most_requests)
+        self._parked: set[int] = set()
+        """Sockets that curl has done with for now; the poller keeps them, as most serve the next request at once."""
         self._alarm: float | None = None
         self._writers = Writers()
         self._bucket = Bucket()
@@ -58,6 +61,8 @@ class Network:
         self._waiting: dict[int, Job] = {}
         self._active: dict[int, Fetch] = {}
         self._running: dict[Any, Fetch] = {}
+        self._left_alone: dict[str, float] = {}
+        """Hosts that asked for rest, and until when (monotonic)."""
         self._idle: dict[bool, list[Handle]] = {False: [], True: []}
         self._outcomes: list[Outcome] = []
         self._closing = self._closed = False
@@ -97,8 +102,10 @@ class Network:
     # Wishes, in the network's thread.
 
     def submit(self, jobs: list[Job]) -> None:
-        """Put `jobs` in the queue."""
+        """Put `jobs` in the queue; those for a host that asked to be left alone meanwhile come back at once."""
         self._waiting.update((job.id, job) for job in jobs)
+        if self._left_alone:
+            self._give_back()
 
     def cancel(self, ids: list[int]) -> None:
         """Stop the jobs with these `ids`, whether begun or not."""
@@ -136,6 +143,8 @@ class Network:
             if fd == self._bell:
                 os.eventfd_read(self._bell)
                 self._rung = False
+            elif fd in self._parked:
+                self._forget(fd)
             else:
                 self._multi.socket_action(fd, _curl_events(mask))
         if self._alarm is not None and self._alarm <= time.monotonic():
@@ -161,13 +170,19 @@ class Network:
     def _watch(self, what: int, fd: int, *_: object) -> None:
         """Watch a socket for curl, or no longer (M_SOCKETFUNCTION)."""
         if what == pycurl.POLL_REMOVE:
-            with suppress(OSError):
-                self._poller.unregister(fd)
+            self._parked.add(fd)
             return
+        self._parked.discard(fd)
         try:
-            self._poller.register(fd, EVENTS[what])
-        except FileExistsError:
             self._poller.modify(fd, EVENTS[what])
+        except FileNotFoundError:
+            self._poller.register(fd, EVENTS[what])
+
+    def _forget(self, fd: int) -> None:
+        """Let a parked socket go: its server has hung up, say."""
+        self._parked.discard(fd)
+        with suppress(OSError):  # curl may have closed it meanwhile
+            self._poller.unregister(fd)
 
     def _set_alarm(self, milliseconds: int) -> None:
         """Remember when curl wants to be called (M_TIMERFUNCTION)."""
@@ -213,6 +228,19 @@ class Network:
     def _end(self, fetch: Fetch, outcome: Outcome) -> None:
         if self._active.pop(fetch.job.id, None) is not None:
             self._outcomes.append(outcome)
+            if outcome.retry_after:
+                self._leave_alone(host_key(fetch.job.url), time.monotonic() + outcome.retry_after)
+
+    def _leave_alone(self, host: str, until: float) -> None:
+        """Begin nothing more at a host before this time."""
+        self._left_alone[host] = max(until, self._left_alone.get(host, 0.0))
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """Stop what waits for hosts that are left alone; the last comes first, to be put in front of what is left."""
+        now = time.monotonic()
+        self._left_alone = {host: until for host, until in self._left_alone.items() if until > now}
+        self.cancel([job.id for job in reversed(self._waiting.values()) if host_key(job.url) in self._left_alone])
 
     def _break_off(self, fetch: Fetch, bug: Exception) -> None:
         """End a job that our own code can't handle, so that the others go on."""

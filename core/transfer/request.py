@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import pycurl
@@ -10,7 +11,7 @@ import pycurl
 from core.http import user_agent
 from core.tls import default_ca_file
 from core.transfer.base import PLAIN_SIZE, Access
-from core.urls import is_private
+from core.urls import Reach, reach
 
 IDENTITY = b"Accept-Encoding: identity"
 FOR_ALL = {
@@ -28,7 +29,7 @@ FOR_ALL = {
 class Target(NamedTuple):
     """One request: the bytes of `url` from `offset` on, if `validator` still holds.
 
-    `own` is false where a redirect led to another host; with `public_only` a private address is refused there.
+    `own` is false where a redirect led to another host; an address of less than `least` reach is refused there.
     `plain`: at most PLAIN_SIZE bytes, and no look at the headers. `fresh`: no connection that was used before.
     """
 
@@ -37,7 +38,7 @@ class Target(NamedTuple):
     offset: int = 0
     validator: str | None = None
     own: bool = True
-    public_only: bool = False
+    least: Reach = Reach.LINK
     plain: bool = False
     fresh: bool = False
 
@@ -60,7 +61,7 @@ class Handle:
         """Set up the next request. Who we are is told to the mirror's own host only."""
         if target.access is not self._access:
             self._set_access(target.access)
-        if not target.own or target.offset or target.public_only or target.fresh:
+        if not target.own or target.offset or target.least or target.fresh:
             self._set_exceptions(target)
         self.easy.setopt(pycurl.URL, target.url.encode("utf-8", "surrogateescape"))
 
@@ -92,8 +93,8 @@ class Handle:
             lines += [f"Range: bytes={target.offset}-".encode(), f"If-Range: {target.validator}".encode()]
         self.easy.setopt(pycurl.HTTPHEADER, lines)
         self.easy.setopt(pycurl.FRESH_CONNECT, target.fresh)
-        if target.public_only:
-            self.easy.setopt(pycurl.PREREQFUNCTION, _public_address)
+        if target.least:
+            self.easy.setopt(pycurl.PREREQFUNCTION, partial(_refuse_nearer, target.least))
 
     def _set_credentials(self, username: str | None, password: str | None) -> None:
         for option, text in ((pycurl.USERNAME, username), (pycurl.PASSWORD, password)):
@@ -107,6 +108,6 @@ def _lines(access: Access) -> list[bytes]:
     return [f"{name}: {text}".encode() for name, text in access.headers]
 
 
-def _public_address(address: str, *_: object) -> int:
-    """Refuse a connection to a private address before anything is said to it."""
-    return int(pycurl.PREREQFUNC_ABORT if is_private(address) else pycurl.PREREQFUNC_OK)
+def _refuse_nearer(least: Reach, address: str, *_: object) -> int:
+    """Refuse a connection to an address of less than `least` reach before anything is said to it."""
+    return int(pycurl.PREREQFUNC_ABORT if reach(address) < least else pycurl.PREREQFUNC_OK)

@@ -139,9 +139,10 @@ def _http_date(seconds: int) -> str:
 def status_failure(head: Head) -> Failure:
     """Return what a status that brings no file means."""
     kind = status_kind(head.status)
-    words = status_words(head.status)
     if kind is FailureKind.TRANSIENT:
-        return Failure(kind, words, retry_after(head.fields.get("retry-after")))
+        wish = head.fields.get("retry-after")
+        return Failure(kind, status_words(head.status, wish), retry_after(wish))
+    words = status_words(head.status)
     return Failure(kind, f"{words}: {DENIED if kind is FailureKind.DENIED else 'the file is not there'}")
 
 

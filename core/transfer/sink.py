@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -11,6 +12,7 @@ from functools import partial
 
 from blake3 import blake3
 
+from core.names import PRIVATE
 from core.transfer.base import Job
 from core.transfer.writers import Lane, Writers
 
@@ -22,7 +24,13 @@ WAITING_PER_FILE = 8
 WAITING_IN_ALL = 64
 """Blocks that may wait for the disk before the network is asked to pause."""
 NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PERHAPS_THE_NAME = frozenset({errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.ENAMETOOLONG})
+"""What file systems say to a name that they can't hold, beside other things."""
 OLD_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class NameRefused(OSError):
+    """The file system takes files in this folder, but none of this name."""
 
 
 class Sink:
@@ -141,11 +149,30 @@ class Sink:
 
     def _open_new(self) -> None:
         """Create the file; what had its name (a link, an older try) is put aside, never written through."""
-        with suppress(FileExistsError):
-            self._fd = os.open(self._job.name, NEW_FILE, 0o666, dir_fd=self._job.directory)
-            return
-        os.unlink(self._job.name, dir_fd=self._job.directory)
-        self._fd = os.open(self._job.name, NEW_FILE, 0o666, dir_fd=self._job.directory)
+        try:
+            with suppress(FileExistsError):
+                self._fd = self._create(self._job.name)
+                return
+            os.unlink(self._job.name, dir_fd=self._job.directory)
+            self._fd = self._create(self._job.name)
+        except OSError as error:
+            if error.errno in PERHAPS_THE_NAME and self._takes_files():
+                raise NameRefused(error.errno, error.strerror) from error
+            raise
+
+    def _create(self, name: str) -> int:
+        return os.open(name, NEW_FILE, 0o666, dir_fd=self._job.directory)
+
+    def _takes_files(self) -> bool:
+        """Tell whether a file of another name can be made beside this one; none of a fileset is called like that."""
+        try:
+            with suppress(FileExistsError):
+                os.close(self._create(PRIVATE))
+            with suppress(FileNotFoundError):
+                os.unlink(PRIVATE, dir_fd=self._job.directory)
+        except OSError:
+            return False
+        return True
 
     def _rehash(self, start: int, end: int) -> None:
         while start < end and not self.stopped:

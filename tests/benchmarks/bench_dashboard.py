@@ -94,7 +94,7 @@ def attached(folder: Path) -> Iterator[Terminal]:
     lease.take()
     try:
         with dashboard(folder) as terminal:
-            terminal.wait_for("LIVE")
+            terminal.wait_for("attached")
             time.sleep(WARM_SECONDS)
             yield terminal
     finally:

@@ -58,7 +58,7 @@ FILL = (
     "INSERT INTO meters SELECT id, 1000, 10000000 FROM products",
     f"INSERT INTO disks {NUMBERS} SELECT m.id, {NOW} - x * 60, 1000000000000 + x * 1000000, 2000000000000 "
     "FROM mirrors m, n",
-    f"INSERT INTO history {NUMBERS} SELECT {NOW} - x * 10, p.id, 10, 100000 FROM n, products p WHERE p.id <= 20",
+    f"INSERT INTO history {NUMBERS} SELECT {NOW} - x * 10, p.id, 100000 FROM n, products p WHERE p.id <= 20",
 )
 
 

@@ -25,6 +25,8 @@ def test_a_status_tells_what_to_do(kind: FailureKind, statuses: tuple[int, ...])
 def test_a_status_is_told_with_its_phrase_if_it_has_one() -> None:
     assert status_words(404) == "the server answered 404 Not Found"
     assert status_words(599) == "the server answered 599"
+    assert status_words(503, "604800") == "the server answered 503 Service Unavailable"
+    assert status_words(503, "950400").endswith(" and asked for a rest of 11d00h, of which it gets 7d00h")
 
 
 @pytest.mark.parametrize(
@@ -34,18 +36,18 @@ def test_a_status_is_told_with_its_phrase_if_it_has_one() -> None:
         ("0", 0.0),
         (" 30 ", 30.0),
         ("\x1f30", 30.0),
-        ("9" * 18, 86_400.0),
+        ("9" * 18, 7 * 86_400.0),
         ("-1", None),
         ("1.5", None),
         ("soon", None),
         ("", None),
         ("٣", None),
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
-        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 7 * 86_400.0),
         ("Fri, 99 Dec 2026 23:59:59 GMT", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(text: str | None, seconds: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_and_at_most_a_week(text: str | None, seconds: float | None) -> None:
     assert retry_after(text) == seconds
 
 

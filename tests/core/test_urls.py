@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.urls import RedirectRefused, follow, host_key, is_private, quote_segment, redact
+from core.urls import Reach, RedirectRefused, follow, host_key, quote_segment, reach, redact
 
 
 def test_a_foreign_name_is_one_segment() -> None:
@@ -61,7 +61,7 @@ def test_an_ordinary_redirect_is_followed(source: str, location: str, target: st
         ("ftp://b.example/x", "redirect to ftp"),
         ("http://a.example/x", "https down to http"),
         ("https://127.0.0.1/x", "private address"),
-        ("https://169.254.169.254/latest", "private address"),
+        ("https://169.254.169.254/latest", "link-local address"),
         ("https://[::1]/x", "private address"),
         ("https://localhost/x", "private address"),
         ("https://b.example:99999/x", "unreadable"),
@@ -79,8 +79,26 @@ def test_the_sixth_redirect_is_refused() -> None:
 
 
 def test_private_addresses_are_known() -> None:
-    assert all(map(is_private, ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fe80::1", "localhost", "x.localhost"]))
-    assert not any(map(is_private, ["8.8.8.8", "2606:4700::1", "example.org"]))
+    inside = ["127.0.0.1", "10.0.0.1", "192.168.1.1", "::1", "fd00::1", "0.0.0.0", "localhost", "x.localhost"]
+    assert {reach(host) for host in inside} == {Reach.INSIDE}
+    assert {reach(host) for host in ["8.8.8.8", "2606:4700::1", "example.org"]} == {Reach.PUBLIC}
+
+
+LINK_LOCAL = [
+    "169.254.169.254", "169.254.1", "2852039166", "0xa9fea9fe", "fe80::1", "febf::1", "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe", "fe80::1%25eth0", "169.254.169.254.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LINK_LOCAL)
+def test_nothing_but_a_link_local_host_leads_to_a_link_local_address(host: str) -> None:
+    location = f"http://[{host}]/latest" if ":" in host else f"http://{host}/latest"
+    assert reach(host) is Reach.LINK
+    for source in ("10.0.0.1", "127.0.0.1", "localhost", "[fd00::1]", "8.8.8.8", "a.example"):
+        with pytest.raises(RedirectRefused, match="link-local address"):
+            follow(f"http://{source}/x", location, 1)
+    assert follow("http://169.254.1.1/x", location, 1) == location
+    assert follow("http://169.254.1.1/x", "http://10.0.0.1/x", 1) == "http://10.0.0.1/x"
 
 
 @pytest.mark.parametrize(
@@ -97,4 +115,4 @@ def test_private_addresses_are_known() -> None:
     ],
 )
 def test_a_private_address_is_known_in_every_spelling(host: str) -> None:
-    assert is_private(host)
+    assert reach(host) is Reach.INSIDE

@@ -68,6 +68,19 @@ def test_a_file_that_would_be_our_index_is_not_lost_silently(site: Site, datasto
     assert site.published() == {}
 
 
+@pytest.mark.parametrize("name", ["a:b.dat", "a?.dat"])
+def test_a_name_that_this_file_system_refuses_fails_alone(site: Site, datastore: DataStore, name: str) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.add_fileset("prod0", "odd", {name: b"data", "z.dat": b"more"})
+    found = site.once()
+    assert found["exit_code"] == 3
+    [failure] = found["failures"]
+    assert (failure["fileset"], failure["file"], failure["kind"], failure["next_try"]) == ("odd", name, "unsafe", None)
+    assert "can't hold a file of this name" in failure["detail"]
+    assert site.published() == expected
+    assert not list(site.data.rglob(".mirrortui/staging/*/*/.mirrortui"))
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_of_filesets_whose_names_would_be_one_the_first_stays(site: Site, datastore: DataStore, at_once: bool) -> None:
     datastore.add_product("p")

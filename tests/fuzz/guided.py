@@ -40,14 +40,14 @@ def filesets(data: bytes) -> None:
     index = fileset_index()
     rows = [item for item in check_index(FILESETS, data, 1000) or () if not isinstance(item, Rejection)]
     index.add(rows)
-    assert check_index(FILESETS, index.content(), 7) == rows
+    assert check_index(FILESETS, b"".join(index.blocks()), 7) == rows
 
 
 def files(data: bytes) -> None:
     index = file_index()
     rows = [item for item in check_index(FILES, data, 1000) or () if not isinstance(item, Rejection)]
     index.add(rows)
-    assert check_index(FILES, index.content(), 7) == rows
+    assert check_index(FILES, b"".join(index.blocks()), 7) == rows
 
 
 def text(data: bytes) -> None:

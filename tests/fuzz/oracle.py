@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from core.model import ListedFile, ListedFileset, ListedProduct, Rejection
-from core.sources.catalogue import Limits, Spool
 from core.sources.ipp_parse import Level, Parser, RowT, Shape
+from core.sources.spool import Limits, Spool
 from core.units import format_time
 
 INVISIBLE: Final = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.sources.catalogue import PIECE, Limits, Spool
+from core.sources.catalogue import PIECE
 from core.sources.ipp_parse import FILES, FILESETS, PRODUCTS, Parser, Shape
+from core.sources.spool import Limits, Spool
 from tests.fuzz.indexes import LEVELS, NAMES, AnyLevel, nearly_valid, recorded
 from tests.fuzz.oracle import check_index, stays_inside
 from tests.fuzz.profile import examples

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from core.http import LONGEST_RETRY_AFTER, retry_after, same_origin
 from core.text import display
 from core.transfer.response import Head, parse_head
-from core.urls import RedirectRefused, follow, host_key, is_private, quote_segment, redact
+from core.urls import Reach, RedirectRefused, follow, host_key, quote_segment, reach, redact
 from tests.fuzz.oracle import INVISIBLE, assert_readable
 from tests.fuzz.profile import examples
 
@@ -119,7 +119,7 @@ def test_a_redirect_leads_to_a_usable_public_place_or_is_refused(location: str, 
     assert hops <= 5
     host = host_key(target).rpartition(":")[0]
     assert host
-    assert not is_private(host)
+    assert reach(host) is Reach.PUBLIC
     assert same_origin(target, target)
 
 

@@ -11,13 +11,15 @@ import pytest
 from tests.whole.site import HERE
 
 PUBLIC = "93.184.216.34"
-INSIDE = "127.0.0.1 inside.example\n"
+LINK_LOCAL = "169.254.169.254"
+INSIDE = f"127.0.0.1 inside.example\n{LINK_LOCAL} metadata.example\n"
 _HOSTS = 'hosts=$(mktemp) && printf "$0" > $hosts && mount --bind $hosts /etc/hosts && rm -f $hosts'
-_NETWORK = f'{_HOSTS} && ip link set lo up && ip address add {PUBLIC}/32 dev lo && exec "$@"'
+_ADDRESSES = " && ".join(f"ip address add {address}/32 dev lo" for address in (PUBLIC, LINK_LOCAL))
+_NETWORK = f'{_HOSTS} && ip link set lo up && {_ADDRESSES} && exec "$@"'
 
 
 def apart(program: str, *arguments: str, hosts: str = INSIDE) -> subprocess.CompletedProcess[str]:
-    """Run a Python program where the machine has a public address, and `hosts` are all the names there are.
+    """Run a Python program where the machine has these two addresses, too, and `hosts` are all the names there are.
 
     The program may write further names to ``/etc/hosts``, which is its own.
     """

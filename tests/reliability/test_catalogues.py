@@ -56,6 +56,27 @@ def test_sizes_and_digests_that_are_none_are_refused_row_by_row(site: Site, data
     assert site.published() == {"p/f/good.dat": b"good"}
 
 
+def test_of_refused_rows_by_the_thousand_the_first_are_told_one_by_one_and_all_are_counted(
+    site: Site, datastore: DataStore
+) -> None:
+    bad = b"".join(b"bad%d|-1||t|\n" % number for number in range(5000))
+    serve(datastore, FILES + bad + b"good.dat|4||t|\n", good_dat=b"good")
+    listed = datastore.index("p/index.txt") + b"".join(b"bad%d|never|t|\n" % number for number in range(3000))
+    datastore.raw_index("p/index.txt", listed)
+    found = site.once()
+    assert found["exit_code"] == 3
+    assert site.published() == {"p/f/good.dat": b"good"}
+    for fileset, told in (("f", "4,000 in all"), ("...", "2,000 in all")):
+        last = [
+            one["detail"]
+            for one in found["failures"]
+            if (one["fileset"], one["file"]) in ((fileset, "..."), (fileset, None))
+        ]
+        assert len(last) == 1
+        assert told in last[0]
+    assert len(found["failures"]) == 2 * 1001
+
+
 def test_a_file_without_a_digest_is_checked_by_its_size_and_known_to_be_unverified(
     site: Site, datastore: DataStore
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from tests.servers.datastore import DataStore, Fault
@@ -38,6 +40,45 @@ def test_an_endless_index_stops_at_256_mib_in_bounded_memory(
     assert all(request.sent_bytes < MOST_SENT for request in datastore.requested("p/index.txt"))
     ((error,),) = seen(site, "SELECT error FROM products")
     assert "longer than" in error
+
+
+SHORT_ROWS = {
+    "index.txt": (
+        b"# productID|Most recent|Time registered|type|Description|\n",
+        b"p%d|none|none|||\n",
+        "10,000 products",
+    ),
+    "p/index.txt": (HEADER, b"f%d|2026-11-01T00:00:00Z||\n", "2,000,000 filesets"),
+}
+
+
+@pytest.mark.parametrize("index", SHORT_ROWS)
+def test_an_index_of_more_rows_than_any_catalogue_has_is_refused(site: Site, datastore: DataStore, index: str) -> None:
+    header, row, most = SHORT_ROWS[index]
+    datastore.add_product("p")
+    rows = (b"".join(row % number for number in range(start, start + 20_000)) for start in count(0, 20_000))
+    pieces = [next(rows) for _ in range(101)]
+    datastore.fault(index, Fault.chunked() & Fault.played(Head(), More(header), *map(More, pieces)), times=None)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 4
+    assert peak < BOUND
+    assert seen(site, "SELECT count(*) FROM filesets") == [(0,)]
+    errors = seen(site, "SELECT error FROM products UNION ALL SELECT error FROM mirrors")
+    assert any(f"lists more than {most}" in (error or "") for (error,) in errors)
+
+
+def test_eight_indexes_of_long_rows_are_taken_in_bounded_memory(site: Site, datastore: DataStore) -> None:
+    column = "\U0001d54f" * 15_000  # four bytes each, on the wire and in memory
+    rows = "".join(f"f{number}|0||{column}|\n" for number in range(300))
+    datastore.add_product("p")
+    for number in range(8):
+        datastore.add_fileset("p", f"large{number}", {})
+        datastore.raw_index(f"p/large{number}/index.txt", f"# fileID|bytes|md5sum|type|\n{rows}".encode())
+    datastore.fault("p/*/f*", Fault.status(503, retry_after=3600), times=None)
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 3
+    assert peak < BOUND
+    assert seen(site, "SELECT count(*) FROM files") == [(8 * 300,)]
 
 
 def test_endless_headers_and_interim_answers_cost_no_memory(site: Site, datastore: DataStore) -> None:

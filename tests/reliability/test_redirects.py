@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.apart import PUBLIC, apart, needs_namespaces
+from tests.reliability.apart import LINK_LOCAL, PUBLIC, apart, needs_namespaces
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import seen, serving, wait_until
@@ -104,35 +104,52 @@ def test_credentials_are_never_sent_to_another_host(tmp_path: Path, other: DataS
         assert "canary" not in str(request.headers)
 
 
-FROM_PUBLIC = f"""
+ASTRAY = """
 import json, sys
 from pathlib import Path
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.site import Site, fill
 
-class Public(DataStore):
-    address = "{PUBLIC}"
-
-with Public() as public, DataStore() as private:
-    path, host = sys.argv[2:]
-    fill(public, products=1, filesets=1)
-    fill(private, products=1, filesets=1)
-    public.fault(path, Fault.redirect(f"http://{{host}}:{{private.port}}/ds/{{path}}"), times=None)
-    site = Site(Path(sys.argv[1]), public.url)
+folder, path, source, address, host = sys.argv[1:]
+near, far = DataStore(), DataStore()
+near.address, far.address = source, address
+with near, far:
+    fill(near, products=1, filesets=1)
+    fill(far, products=1, filesets=1)
+    near.fault(path, Fault.redirect(f"http://{host}:{far.port}/ds/{path}"), times=None)
+    site = Site(Path(folder), near.url)
     found = site.once()
-    print(json.dumps([found["exit_code"], len(private.requests), len(site.published()), json.dumps(found)]))
+    print(json.dumps([found["exit_code"], len(far.requests), len(site.published()), json.dumps(found)]))
 """
+"""Two Data Stores, the first of which leads to the second one."""
 
 
 @needs_namespaces
-@pytest.mark.parametrize("host", ["127.0.0.1", "inside.example", "2130706433", "[::ffff:127.0.0.1]", "169.254.169.254"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "inside.example", "2130706433", "[::ffff:127.0.0.1]", LINK_LOCAL])
 @pytest.mark.parametrize("path", [FILE, "prod0/index.txt"], ids=["file", "index"])
 def test_a_redirect_from_a_public_to_a_private_address_is_refused(tmp_path: Path, path: str, host: str) -> None:
-    ended = apart(FROM_PUBLIC, str(tmp_path / "site"), path, host)
+    ended = apart(ASTRAY, str(tmp_path / "site"), path, PUBLIC, "127.0.0.1", host)
     assert ended.returncode == 0, ended.stderr
     code, asked, published, found = json.loads(ended.stdout)
     assert (code, asked, published) == (3 if path == FILE else 4, 0, 0)
     assert "from a public host to" in found
+
+
+@needs_namespaces
+@pytest.mark.parametrize("source", ["127.0.0.1", LINK_LOCAL])
+@pytest.mark.parametrize("host", [LINK_LOCAL, "metadata.example"])
+@pytest.mark.parametrize("path", [FILE, "prod0/index.txt"], ids=["file", "index"])
+def test_only_a_link_local_source_leads_to_a_link_local_address(
+    tmp_path: Path, path: str, host: str, source: str
+) -> None:
+    ended = apart(ASTRAY, str(tmp_path / "site"), path, source, LINK_LOCAL, host)
+    assert ended.returncode == 0, ended.stderr
+    code, asked, published, found = json.loads(ended.stdout)
+    if source == LINK_LOCAL:
+        assert (code, published) == (0, 4)
+    else:
+        assert (code, asked, published) == (3 if path == FILE else 4, 0, 0)
+        assert "from a private host to" in found
 
 
 BAD_CERTIFICATES: dict[str, Callable[[Authority], ssl.SSLContext]] = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 import time
+from contextlib import closing
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -47,17 +50,72 @@ def test_a_status_of_the_500s_for_a_while_ends_published(site: Site, datastore: 
 @pytest.mark.parametrize("by_date", [False, True], ids=["seconds", "a date"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_leaves_the_whole_host_alone(site: Site, datastore: DataStore, status: int, by_date: bool) -> None:
-    fill(datastore, products=2, filesets=10)
+    fill(datastore, products=2, filesets=50)
     wish = formatdate(time.time() + 3600, usegmt=True) if by_date else 3600
-    datastore.fault("*.fits", Fault.status(status, retry_after=wish), times=None)
+    heard = threading.Event()
+    datastore.fault("*.fits", Fault.late(heard) & Fault.status(status, retry_after=wish), times=None)
     site.configure(datastore.url, engine="transfers = 4")
+    process = site.start("--once", "--quiet")
+    wait_until(lambda: seen(site, "SELECT count(*) FROM files") == [(400,)], "all files to be listed")
+    datastore.wait_for("*.fits", 4)
+    heard.set()
+    process.communicate(timeout=90)
+    assert process.returncode == 3
+    assert len(datastore.requested("*.fits")) == 4, "those that were under way when the first one was answered"
+    files = "SELECT sum(state = 'retry_wait' AND attempts = 1), sum(state = 'pending' AND attempts = 0) FROM files"
+    assert seen(site, files) == [(4, 396)], "what was not asked for lost no try"
+
+
+def test_a_new_engine_heeds_the_wish_that_an_earlier_one_heard(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=2, filesets=5)
+    datastore.fault("*.fits", Fault.status(429, retry_after=3600))
+    site.configure(datastore.url, engine="transfers = 1")
+    site.once()
+    datastore.forget()
+    for arguments in ([], ["--product", "prod1"]):
+        found = site.once(*arguments)
+        assert found["exit_code"] == 4
+        assert "not asked: " in found["mirrors"][0]["error"]
+    assert not datastore.requests, "neither for files nor for indexes"
+    assert site.log().count(": the server asked to be left alone\n") == 2, "each run says why it does nothing"
+
+    with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
+        db.execute("UPDATE hosts SET until = until - 3600")
+        db.execute("UPDATE files SET next_try = next_try - 3600")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_a_wish_for_more_rest_than_a_week_gets_a_week_and_is_told(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1, files=1, size=20_000)
+    datastore.fault("*.fits", Fault.status(503, retry_after=30 * 86_400))
     found = site.once()
     assert found["exit_code"] == 3
-    asked = len(datastore.requested("*.fits"))
-    assert 1 <= asked <= 4 + 96, "no more than were under way, or handed over, when the first one was answered"
-    datastore.forget()
+    assert only_failure(found)["detail"].endswith("asked for a rest of 30d00h, of which it gets 7d00h")
+    ((next_try, until),) = seen(site, "SELECT next_try, until FROM files, hosts")
+    assert next_try == pytest.approx(time.time() + 7 * 86_400, abs=100)
+    assert until == pytest.approx(next_try, abs=100)
+    found = site.once()
+    assert (found["exit_code"], seen(site, "SELECT next_try FROM files")) == (4, [(next_try,)]), "nor is that forgotten"
+    assert len(datastore.requests) == 4, "the indexes, and the file, once"
+
+
+def test_a_rest_that_only_a_clock_gone_wrong_can_mean_is_not_kept(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1)
+    datastore.fault("*.fits", Fault.status(429, retry_after=3600))
     site.once()
-    assert len(datastore.requested("*.fits")) <= asked
+    with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
+        db.execute("UPDATE hosts SET until = until + 3e7")
+        db.execute("UPDATE files SET next_try = next_try + 3e7")
+    assert site.once()["exit_code"] == 0
+
+
+def test_a_short_wish_in_the_middle_of_many_files_loses_none_of_them(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=2, filesets=50)
+    datastore.fault("*.2.fits", Fault.status(429, retry_after=1))
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert len(datastore.requested("*.fits")) == 401, "each file once, but for the one that was refused"
 
 
 @pytest.mark.parametrize(

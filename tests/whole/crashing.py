@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from core.destinations import linux
 from core.destinations.posix import PosixDestination
+from core.store import commands
 from core.store.database import Database
 from core.transfer.sink import Sink
 from tui.cli import main
@@ -32,6 +33,7 @@ def commits(_: Database, sql: str, *__: object) -> bool:
 
 POINTS: dict[str, tuple[object, str, Callable[..., bool]]] = {
     "commit": (Database, "run", commits),
+    "answer": (commands, "finish", always),
     "complete": (Sink, "_complete", always),
     "exchange": (linux, "exchange", always),
     "fsync": (os, "fsync", always),

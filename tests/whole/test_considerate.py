@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 from core.model import CommandKind
@@ -10,7 +13,7 @@ from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import seen, serving, states, wait_until, wish
 from tests.whole.site import Site, counts, fill, register
 
-WISH = "asked to be left alone until "
+WISH = "is left alone until "
 
 
 def test_a_root_that_asks_for_rest_is_asked_once_and_no_product_is(site: Site, datastore: DataStore) -> None:
@@ -23,7 +26,6 @@ def test_a_root_that_asks_for_rest_is_asked_once_and_no_product_is(site: Site, d
     assert "503 Service Unavailable, and " + WISH in found["mirrors"][0]["error"]
     assert [request.path for request in datastore.requests] == ["index.txt"]
     assert [product["lag_seconds"] for product in found["mirrors"][0]["products"]] == [None] * 6
-    assert site.once()["exit_code"] == 0
     assert site.published() == expected
 
 
@@ -37,6 +39,45 @@ def test_products_are_not_asked_when_one_of_them_has_asked_for_rest(site: Site, 
     errors = [error for (error,) in seen(site, "SELECT error FROM products")]
     assert len([error for error in errors if error.startswith("not asked: ") and WISH in error]) >= 8
     assert site.log().count(WISH) <= 4, "the wish is told by those who heard it"
+
+
+def test_files_are_not_asked_for_when_an_index_has_asked_for_rest(tmp_path: Path, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=50)
+    held = threading.Event()
+    datastore.fault("*.fits", Fault.late(held), times=None)
+    datastore.fault("prod0/after/index.txt", Fault.status(429, retry_after=3600))
+    site = Site(tmp_path, datastore.url, engine="transfers = 4", mirror='poll_interval = "0.2s"')
+    with serving(site):
+        try:
+            wait_until(lambda: seen(site, "SELECT count(*) FROM files") == [(200,)], "all files to be listed")
+            datastore.wait_for("*.fits", 4)
+            register(datastore, "prod0", "after")
+            wait_until(lambda: seen(site, "SELECT 1 FROM hosts"), "the wish to be heard")
+        finally:
+            held.set()
+        wait_until(lambda: seen(site, "SELECT count(*) FROM files WHERE state = 'staged'") == [(4,)], "what was begun")
+    assert len(datastore.requested("*.fits")) == 4
+    assert expected.keys() >= {request.path for request in datastore.requested("*.fits")}
+
+
+def test_a_host_that_failed_is_left_alone_by_the_next_engine_until_an_operator_wishes_otherwise(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    site.once()
+    expected |= register(datastore, "prod0", "late")
+    with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
+        host = f"{datastore.address}:{datastore.port}"
+        db.execute("INSERT INTO hosts VALUES (?, ?, '5 failures in a row')", (host, time.time() + 1000))
+    datastore.forget()
+    ended = site.run("--once")
+    assert ended.code == 7
+    assert f"{host} is left alone until " in ended.out
+    assert not datastore.requested("prod0/late/*")
+    assert f"{host} is left alone until " in site.log()
+    assert site.run("retry", "--all").code == 0
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
 
 
 def test_a_short_wish_is_waited_for(site: Site, datastore: DataStore) -> None:

@@ -27,6 +27,43 @@ def test_one_file_that_is_denied_blocks_its_fileset_alone(site: Site, datastore:
     assert site.published() == expected
 
 
+def test_one_index_that_is_denied_is_the_trouble_of_its_fileset_alone(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=2, filesets=5)
+    datastore.fault("prod0/o470.chip.0/index.txt", Fault.status(401), times=None)
+    found = site.once()
+    assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (3, None)
+    came = {path: body for path, body in expected.items() if not path.startswith("prod0/o470.chip.0/")}
+    assert site.published() == came
+    [failure] = found["failures"]
+    assert (failure["kind"], failure["fileset"], failure["file"]) == ("denied", "o470.chip.0", None)
+    assert "401" in failure["detail"]
+    assert failure["next_try"] is not None
+    datastore.forget()
+    assert site.once()["exit_code"] == 3
+    assert not datastore.requested("*/o470.chip.0/index.txt"), "it is not asked for again before its time"
+
+    datastore.heal()
+    assert site.run("retry", "--kind", "denied").code == 0
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_a_mirror_whose_indexes_are_denied_one_after_the_other_stops_and_loses_no_try(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=2, filesets=10)
+    datastore.fault("*/*/index.txt", Fault.status(403), times=None)
+    for _ in range(4):
+        found = site.once()
+        assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (4, "denied")
+        assert not any(counts(found, product)["quarantined"] for product in ("prod0", "prod1"))
+    assert "its index: " in found["mirrors"][0]["error"]
+    assert "403" in found["mirrors"][0]["error"]
+    datastore.heal()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
 def test_a_mirror_whose_files_are_denied_one_after_the_other_stops_and_loses_no_try(
     site: Site, datastore: DataStore
 ) -> None:

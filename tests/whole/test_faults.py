@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 
 from tests.servers.datastore import DataStore, Fault, ServedFile
+from tests.whole.service import seen
 from tests.whole.site import Site, counts, fill, register
 
 BIG = 40_000
@@ -162,6 +163,25 @@ def test_a_file_listed_twice_is_taken_once_or_blocks_its_fileset(site: Site, dat
     assert found["exit_code"] == 3
     assert site.published() == {"p/equal/a.dat": b"body", "p/equal/b.dat": b"other"}
     assert failure(found, "conflict")["file"] == "a.dat"
+
+
+def test_a_fileset_listed_twice_with_different_times_is_told_and_the_later_one_counts(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    index = datastore.index("prod0/index.txt").rstrip(b"\n") + b"\n"
+    row = next(line for line in index.splitlines(keepends=True) if line.startswith(b"o470.chip.0"))
+    datastore.raw_index("prod0/index.txt", index + row.replace(b"2026-11-01", b"2026-10-01"), query="")
+    found = site.once()
+    assert (found["exit_code"], site.published()) == (3, expected)
+    [refused] = [one for one in found["failures"] if one["kind"] == "rejected"]
+    assert "o470.chip.0" in str(refused)
+    assert "line 4: listed twice, with another time" in refused["detail"], refused
+    assert seen(site, "SELECT registered FROM filesets WHERE name = 'o470.chip.0'") == [(1793491200,)]
+
+    datastore.forget_raw("prod0/index.txt")
+    assert site.run("retry", "--all").code == 0
+    assert site.once()["exit_code"] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -141,14 +142,17 @@ def test_mirrors_on_one_disk_do_not_promise_the_same_room_twice(tmp_path: Path, 
             other.wait_for("p/second/second.dat", 1)
 
 
-def test_a_file_that_cannot_be_written_is_named(site: Site, datastore: DataStore) -> None:
-    datastore.add_product("p")
-    datastore.add_fileset("p", "f", {"large.dat": os.urandom(9_000_000)})
+def test_a_file_too_large_for_the_file_system_fails_alone(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1)
+    datastore.add_fileset("prod0", "huge", {"large.dat": os.urandom(9_000_000)})
 
     def low_file_size_limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000))
 
-    process = site.start("--once", preexec_fn=low_file_size_limit)
-    process.communicate()
-    assert process.returncode == 5
-    assert f"{site.data}: p/f/large.dat: the file cannot be written" in site.run("status").out.replace("\n", " ")
+    process = site.start("--once", "--json", preexec_fn=low_file_size_limit)
+    out, _ = process.communicate()
+    assert process.returncode == 3
+    [failure] = json.loads(out)["failures"]
+    assert (failure["fileset"], failure["file"], failure["kind"]) == ("huge", "large.dat", "unsafe")
+    assert "can't hold a file of 9000000 bytes: file too large" in failure["detail"]
+    assert site.published() == expected

@@ -21,7 +21,7 @@ from core.store.screens.failed import (
     failure_lines,
     failures_of,
 )
-from core.store.screens.history import throughput
+from core.store.screens.history import peak, throughput
 from core.store.screens.log import CommandLine, EventLine, commands, events
 from core.store.screens.overview import MirrorLine, Overview, ProductLine, overview
 from core.store.screens.queue import QueueLine, QueueOrder, queue_ids, queue_lines
@@ -49,6 +49,7 @@ __all__ = [
     "file_lines",
     "fileset_details",
     "overview",
+    "peak",
     "product_details",
     "queue_ids",
     "queue_lines",

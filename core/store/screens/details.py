@@ -91,9 +91,9 @@ class ProductDetails:
     rejections: tuple[FailureLine, ...]
 
 
-async def fileset_details(db: Database, fileset: int) -> FilesetDetails | None:
-    """Return all of one fileset, or None if there is no such fileset."""
-    line = (await queue_lines(db, [fileset])).get(fileset)
+async def fileset_details(db: Database, fileset: int, *, running: bool = True) -> FilesetDetails | None:
+    """Return all of one fileset, or None if there is no such fileset; `running` as with `queue_lines`."""
+    line = (await queue_lines(db, [fileset], running=running)).get(fileset)
     row = await db.one(
         """SELECT s.revision, s.columns, s.type, s.published_at, s.verified_at, s.discovered_at, m.url, m.destination
            FROM filesets s JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id

@@ -28,6 +28,16 @@ async def throughput(db: Database, now: float, seconds: int, buckets: int, produ
     return [found.get(bucket, 0) * buckets / seconds for bucket in range(buckets)]
 
 
+async def peak(db: Database, now: float, seconds: int) -> float:
+    """Return the most bytes a second of all products together in any whole interval of the last `seconds`."""
+    end = int(now) // INTERVAL_SECONDS * INTERVAL_SECONDS
+    most = await db.value(
+        "SELECT max(bytes) FROM (SELECT sum(bytes) AS bytes FROM history WHERE at >= ? AND at < ? GROUP BY at)",
+        (end - seconds, end),
+    )
+    return (most or 0) / INTERVAL_SECONDS
+
+
 async def filling(db: Database, now: float) -> dict[int, float]:
     """Return how many bytes a second the disks of mirrors lose, by mirror, for those that fill.
 

@@ -71,6 +71,8 @@ class ProductLine(NamedTuple):
     """When the next of what failed is tried again; None if nothing waits for its time."""
     why: str
     """Why it is not current, in words fit for a terminal; empty if it is."""
+    failing: bool
+    """Because something failed: it is that which tells more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +116,15 @@ class Overview:
     limit_bandwidth: int | None
 
 
-async def overview(db: Database, now: float) -> Overview:
-    """Return where everything stands, by a fixed number of statements."""
+async def overview(db: Database, now: float, *, running: bool = True) -> Overview:
+    """Return where everything stands, by a fixed number of statements.
+
+    Unless an engine is `running`, nothing is under way: one that died has left its transfers in the state.
+    """
     settings = {row["key"]: row["value"] for row in await db.rows("SELECT key, value FROM settings")}
     transfers, bandwidth = (_number(settings.get(key)) for key in ("limit_transfers", "limit_bandwidth"))
     mirrors = await _mirrors(db, now)
-    rows = [row for row in await db.rows(_PRODUCTS) if row["mirror_id"] in mirrors]
+    rows = [row for row in await db.rows(_PRODUCTS, {"running": running}) if row["mirror_id"] in mirrors]
     active, rate = sum(row["active"] or 0 for row in rows), sum(row["rate"] or 0.0 for row in rows)
     known = _Known(
         now,
@@ -241,7 +246,7 @@ _PRODUCTS = f"""
         SELECT s.product_id, count(*) AS active, sum(t.received) AS received, sum(t.rate) AS rate
         FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
              CROSS JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
-        GROUP BY s.product_id)
+        WHERE :running GROUP BY s.product_id)
     SELECT p.mirror_id, p.id, m.name AS mirror, p.name, p.type, p.description, p.selected, p.hidden, p.wish,
            p.paused, p.alarm, ifnull(p.error, p.index_error),
            iif(p.error IS NULL AND p.index_error IS NOT NULL, 'disk', p.error_kind), p.polled_at, p.tried_at,
@@ -319,7 +324,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         metered_size + received,
         active,
         next_try,
-        reasons.why(standing),
+        *reasons.why(standing),
     )
 
 

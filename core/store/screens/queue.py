@@ -56,6 +56,10 @@ class QueueLine:
     """Transfers under way."""
     failure: str | None
     """Its own, or that of one of its files."""
+    paused: bool = False
+    """Its product is, or its mirror."""
+    stopped: bool = False
+    """Its mirror is."""
 
     @property
     def whole(self) -> str:
@@ -182,11 +186,15 @@ _IN_FILESET = sql_in_range("f.id", "s.id")
 _ASIDE = f"FROM files f INDEXED BY files_aside WHERE {_IN_FILESET} AND f.state IN ('retry_wait', 'quarantined')"
 
 
-async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
-    """Return these filesets by id, whatever their state, in the order of `ids`; those that are gone are left out."""
+async def queue_lines(db: Database, ids: Sequence[int], *, running: bool = True) -> dict[int, QueueLine]:
+    """Return these filesets by id, whatever their state, in the order of `ids`; those that are gone are left out.
+
+    Unless an engine is `running`, nothing of them is under way, whatever one that died has left in the state.
+    """
     rows = await db.rows(
         f"""SELECT s.id, m.name AS mirror, p.name AS product, s.name, s.state, s.trouble, s.priority, s.files, s.bytes,
-                   s.registered, s.queued_at, s.lease IS NOT NULL OR s.state {_among(UNDER_WAY)} AS begun,
+                   s.registered, s.queued_at, coalesce(p.paused, m.paused) IS NOT NULL AS paused,
+                   m.stopped IS NOT NULL AS stopped, s.lease IS NOT NULL OR s.state {_among(UNDER_WAY)} AS begun,
                    iif(s.trouble = '', s.next_try, ifnull(s.next_try, (
                        SELECT min(next_try) FROM (SELECT f.next_try {_ASIDE} LIMIT {LOOKED_AT})))) AS next_try,
                    iif(s.trouble = '', s.failure, ifnull(s.failure, (
@@ -195,7 +203,7 @@ async def queue_lines(db: Database, ids: Sequence[int]) -> dict[int, QueueLine]:
                  JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id ORDER BY key""",
         (table(ids),),
     )
-    progress = await _progress(db, [row["id"] for row in rows if row["begun"]])
+    progress = await _progress(db, [row["id"] for row in rows if row["begun"]], running)
     return {row["id"]: _line(row, progress) for row in rows}
 
 
@@ -203,18 +211,19 @@ def _line(row: Any, progress: Mapping[int, tuple[int, int, int]]) -> QueueLine:
     whole = (row["files"], row["bytes"], 0) if row["state"] == "published" else (0, 0, 0)
     done_files, done_bytes, active = progress.get(row["id"], whole)
     fields = {key: row[key] for key in row.keys() if key != "begun"}  # noqa: SIM118 - a row is no mapping
+    fields |= {key: bool(row[key]) for key in ("paused", "stopped")}
     return QueueLine(**fields, done_files=done_files, done_bytes=done_bytes, active=active)
 
 
-async def _progress(db: Database, ids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+async def _progress(db: Database, ids: Sequence[int], running: bool) -> dict[int, tuple[int, int, int]]:
     """Return (files staged, bytes staged or received, transfers) of filesets, from the rows of their files."""
     rows = await db.rows(
         f"""SELECT s.id, count(*) FILTER (WHERE f.state = 'staged') AS files,
                    sum(CASE f.state WHEN 'staged' THEN f.size WHEN 'active' THEN max(f.kept, ifnull(t.received, 0))
                                     ELSE f.kept END) AS bytes,
-                   count(t.file_id) FILTER (WHERE f.state = 'active') AS active
-            FROM (SELECT value AS id FROM json_each(?)) s CROSS JOIN files f ON {_IN_FILESET}
+                   count(t.file_id) FILTER (WHERE f.state = 'active' AND :running) AS active
+            FROM (SELECT value AS id FROM json_each(:ids)) s CROSS JOIN files f ON {_IN_FILESET}
                  LEFT JOIN transfers t ON t.file_id = f.id GROUP BY s.id""",
-        (table(ids),),
+        {"ids": table(ids), "running": running},
     )
     return {row["id"]: (row["files"], row["bytes"], row["active"]) for row in rows}

@@ -50,7 +50,7 @@ def stage(destination: PosixDestination, files: dict[str, bytes], place: Place =
 def publish(destination: PosixDestination, files: dict[str, bytes], place: Place = PLACE) -> None:
     """Publish a fileset from beginning to end."""
     stage(destination, files, place)
-    sealed = destination.seal(place, b"index\n", len(files), in_place=False)
+    sealed = destination.seal(place, [b"index\n"], len(files), in_place=False)
     destination.flush([sealed])
     destination.publish(sealed)
     destination.settle([place.product])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from core.model import Columns, ListedFile, ListedFileset, ListedProduct
 from core.names import unsafe_name
 from core.sources.ipp_parse import FILES, FILESETS, PRODUCTS, Level, Parser, RowT
 
+HERE = Path(__file__).parents[3]
 YEAR_1000, YEAR_9999 = -30_610_224_000, 253_402_300_799
 
 
@@ -30,14 +34,14 @@ def fileset_index(*windows: Iterable[ListedFileset]) -> bytes:
     index = indexes.fileset_index()
     for window in windows:
         index.add(window)
-    return index.content()
+    return b"".join(index.blocks())
 
 
 def file_index(rows: Iterable[ListedFile]) -> bytes:
     """Write a fileset's index."""
     index = indexes.file_index()
     index.add(rows)
-    return index.content()
+    return b"".join(index.blocks())
 
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="|#\r\n"), max_size=12).map(str.strip)
@@ -121,3 +125,34 @@ def test_bytes_that_are_not_utf8_pass_through_unchanged() -> None:
     raw = b"# fileID|bytes|md5sum|type|caf\xe9|\na|1||text|\xff\xfe|\n"
     rows = [row for row in parsed(FILES, raw) if isinstance(row, ListedFile)]
     assert file_index(rows) == raw
+
+
+WRITE_LARGE = """
+import re, sys
+from pathlib import Path
+from core.destinations.base import Place
+from core.destinations.indexes import file_index
+from core.destinations.posix import PosixDestination
+from core.model import Durability, ListedFile
+
+destination, place = PosixDestination(Path(sys.argv[1], "data"), Durability.NONE, "owner"), Place(1, "p", "f")
+destination.open()
+destination.stage(place)
+index = file_index(Path(sys.argv[1]))
+for window in range(200):
+    index.add(ListedFile(f"{window}.{number}", 0, None, "x" * 50_000) for number in range(20))
+destination.publish(destination.seal(place, index.blocks(), 0, in_place=False))
+index.close()
+# not ru_maxrss: that begins with what the process held of which this one was forked
+print(index.rows, int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024)
+"""
+
+
+def test_an_index_of_200_megabytes_is_written_without_being_held_in_memory(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WRITE_LARGE, str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=HERE)
+    rows, peak = map(int, done.stdout.split())
+    written = (tmp_path / "data/p/f/index.txt").read_bytes()
+    assert len(written) > 200_000_000
+    assert written.count(b"\n") == rows + 1
+    assert peak < 100_000_000

@@ -75,7 +75,7 @@ def test_a_fileset_appears_whole_and_only_when_published(root: Path, durability:
         {},
         False,
     )
-    sealed = one.seal(PLACE, b"index\n", count, in_place=False)
+    sealed = one.seal(PLACE, [b"index\n"], count, in_place=False)
     one.flush([sealed])
     assert not (root / PLACE.product).exists()
     assert not one.is_published(PLACE, sealed.inode)
@@ -121,7 +121,7 @@ def test_what_stands_at_the_final_place_is_adopted_as_a_whole(destination: Posix
     assert not destination.stage(PLACE)
     found = destination.inspect(PLACE, expected(FILES))
     assert (found.in_place, list(found.adopted)) == (True, [1, 2, 3])
-    sealed = destination.seal(PLACE, b"index\n", 3, in_place=True)
+    sealed = destination.seal(PLACE, [b"index\n"], 3, in_place=True)
     destination.flush([sealed])
     destination.publish(sealed)
     destination.settle(["raw"])
@@ -141,7 +141,7 @@ def test_a_part_that_stands_is_adopted_and_what_nobody_listed_is_kept_aside(
     linked, standing = staging(root) / "x.fits", root / "raw" / "a.1" / "x.fits"
     assert linked.stat().st_ino == standing.stat().st_ino
     fill(staging(root), {"y.fits": FILES["y.fits"], "empty": b""})
-    sealed = destination.seal(PLACE, b"index\n", 3, in_place=False)
+    sealed = destination.seal(PLACE, [b"index\n"], 3, in_place=False)
     destination.flush([sealed])
     destination.publish(sealed)
     assert content(root / "raw" / "a.1") == {**FILES, "index.txt": b"index\n"}
@@ -223,7 +223,7 @@ def test_after_a_crash_before_the_rename_nothing_is_taken_for_published(
     publish(destination, NEWER)
     place = Place(8, "raw", "a.1")
     stage(destination, FILES, place)
-    sealed = destination.seal(place, b"index\n", 3, in_place=False)
+    sealed = destination.seal(place, [b"index\n"], 3, in_place=False)
     destination.close()
     again = other(root, OWNER)
     again.open()
@@ -232,7 +232,7 @@ def test_after_a_crash_before_the_rename_nothing_is_taken_for_published(
     assert not again.is_published(Place(8, "nowhere", "b"), sealed.inode)
     assert not again.stage(place)
     assert sorted(again.inspect(place, expected(FILES)).adopted) == [1, 2, 3]
-    again.publish(again.seal(place, b"index\n", 3, in_place=False))
+    again.publish(again.seal(place, [b"index\n"], 3, in_place=False))
     assert content(root / "raw" / "a.1") == {**FILES, "index.txt": b"index\n"}
     again.close()
 
@@ -243,7 +243,7 @@ def test_after_a_crash_between_the_swap_and_the_clearing_the_old_revision_goes(
     publish(destination, NEWER)
     place = Place(8, "raw", "a.1")
     stage(destination, FILES, place)
-    sealed = destination.seal(place, b"index\n", 3, in_place=False)
+    sealed = destination.seal(place, [b"index\n"], 3, in_place=False)
     final, swapped = root / "raw" / "a.1", staging(root, place)
     final.rename(root / "third")
     swapped.rename(final)
@@ -257,6 +257,44 @@ def test_after_a_crash_between_the_swap_and_the_clearing_the_old_revision_goes(
     [kept] = (root / ".mirrortui" / "replaced").iterdir()
     assert content(kept) == {"z.fits": NEWER["z.fits"]}
     again.close()
+
+
+def test_what_nobody_listed_is_kept_though_clearing_away_failed_at_first(
+    destination: PosixDestination, root: Path
+) -> None:
+    publish(destination, FILES)
+    fill(root / "raw" / "a.1", {"notes": b"an operator's"})
+    blocked = root / ".mirrortui" / "replaced"
+    blocked.write_bytes(b"in the way")
+    place = Place(9, "raw", "a.1")
+    with pytest.raises(DiskError, match="cannot be published"):
+        publish(destination, NEWER, place)
+    assert content(root / "raw" / "a.1") == {**NEWER, "index.txt": b"index\n"}
+    destination.stage(place)
+    found = destination.inspect(place, expected(NEWER))
+    assert found.in_place
+    blocked.unlink()
+    destination.publish(destination.seal(place, [b"index\n"], len(NEWER), in_place=True))
+    assert content(root / "raw" / "a.1") == {**NEWER, "index.txt": b"index\n"}
+    [kept] = blocked.iterdir()
+    assert content(kept)["notes"] == b"an operator's"
+    assert list((root / ".mirrortui" / "staging" / OWNER).iterdir()) == []
+
+
+def test_a_disk_with_another_number_after_a_crash_is_the_same_disk(destination: PosixDestination, root: Path) -> None:
+    publish(destination, FILES)
+    fill(root / "raw" / "a.1", {"notes": b"an operator's"})
+    place = Place(8, "raw", "a.1")
+    stage(destination, NEWER, place)
+    sealed = destination.seal(place, [b"index\n"], len(NEWER), in_place=False)
+    final, swapped = root / "raw" / "a.1", staging(root, place)
+    final.rename(root / "third")
+    swapped.rename(final)
+    (root / "third").rename(swapped)
+    device, _, number = sealed.inode.partition(":")
+    assert destination.is_published(place, f"{int(device) + 1}:{number}")
+    [kept] = (root / ".mirrortui" / "replaced").iterdir()
+    assert content(kept)["notes"] == b"an operator's"
 
 
 def test_dropping_a_staging_area_is_final_and_repeatable(destination: PosixDestination, root: Path) -> None:
@@ -311,7 +349,7 @@ def test_a_fileset_with_a_file_too_few_does_not_appear(destination: PosixDestina
     stage(destination, FILES)
     (staging(root) / "x.fits").unlink()
     with pytest.raises(DiskError, match="2 of 3 files are in staging"):
-        destination.seal(PLACE, b"index\n", 3, in_place=False)
+        destination.seal(PLACE, [b"index\n"], 3, in_place=False)
 
 
 def test_a_place_is_known_by_its_marker(destination: PosixDestination, root: Path) -> None:

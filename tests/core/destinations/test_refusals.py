@@ -49,7 +49,7 @@ def attempt(destination: PosixDestination, place: Place = PLACE) -> None:
     finally:
         os.close(area)
     found = destination.inspect(place, expected(FILES))
-    sealed = destination.seal(place, b"index\n", 1, found.in_place)
+    sealed = destination.seal(place, [b"index\n"], 1, found.in_place)
     destination.flush([sealed])
     destination.publish(sealed)
 
@@ -63,7 +63,7 @@ def test_a_link_in_the_place_of_a_product_is_not_followed(
     assert not refusal.value.whole
     stage(destination, FILES)
     with pytest.raises(DiskError):
-        destination.publish(destination.seal(PLACE, b"index\n", len(FILES), in_place=False))
+        destination.publish(destination.seal(PLACE, [b"index\n"], len(FILES), in_place=False))
     with pytest.raises(DiskError):
         destination.write_index("raw", [b"index\n"])
 
@@ -76,11 +76,11 @@ def test_a_link_in_the_place_of_a_fileset_is_not_followed(
     with pytest.raises(DiskError):
         attempt(destination)
     stage(destination, FILES)
-    sealed = destination.seal(PLACE, b"index\n", len(FILES), in_place=False)
+    sealed = destination.seal(PLACE, [b"index\n"], len(FILES), in_place=False)
     with pytest.raises(DiskError, match="is not a directory; move it away"):
         destination.publish(sealed)
     with pytest.raises(DiskError):
-        destination.seal(PLACE, b"index\n", len(FILES), in_place=True)
+        destination.seal(PLACE, [b"index\n"], len(FILES), in_place=True)
 
 
 def test_a_file_in_the_place_of_a_fileset_is_not_overwritten(destination: PosixDestination, root: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_file_in_the_place_of_a_fileset_is_not_overwritten(destination: PosixD
         destination.stage(PLACE)
     fill(staging(root), FILES)
     with pytest.raises(DiskError, match="move it away, then retry"):
-        destination.publish(destination.seal(PLACE, b"index\n", len(FILES), in_place=False))
+        destination.publish(destination.seal(PLACE, [b"index\n"], len(FILES), in_place=False))
     assert (root / "raw" / "a.1").read_bytes() == b"mine"
 
 
@@ -112,7 +112,7 @@ def test_a_link_in_the_place_of_a_staging_area_is_not_followed(
     with pytest.raises(DiskError):
         destination.inspect(PLACE, expected(FILES))
     with pytest.raises(DiskError):
-        destination.seal(PLACE, b"index\n", len(FILES), in_place=False)
+        destination.seal(PLACE, [b"index\n"], len(FILES), in_place=False)
     destination.drop(PLACE.fileset_id)
     attempt(destination)
     assert (root / "raw" / "a.1" / "x.fits").read_bytes() == FILES["x.fits"]
@@ -135,7 +135,7 @@ def test_a_link_in_the_place_of_the_index_is_not_followed(
 ) -> None:
     stage(destination, FILES)
     (staging(root) / "index.txt").symlink_to(outside / "index.txt")
-    destination.seal(PLACE, b"index\n", len(FILES), in_place=False)
+    destination.seal(PLACE, [b"index\n"], len(FILES), in_place=False)
     assert not (staging(root) / "index.txt").is_symlink()
     publish(destination, FILES, Place(8, "raw", "b"))
     (root / "raw" / "index.txt").symlink_to(outside / "index.txt")
@@ -244,11 +244,11 @@ try:
 except OSError:
     pass
 assert one.space()[0] == 0
-assert refused(lambda: one.seal(PLACE, b"i" * 10_000, 1, in_place=False)) is True
+assert refused(lambda: one.seal(PLACE, [b"i" * 10_000], 1, in_place=False)) is True
 assert refused(lambda: one.write_index(None, [b"i" * 10_000])) is True
 assert not (root / "index.txt").exists()
 (root / "ballast").unlink()
-sealed = one.seal(PLACE, b"index", 1, in_place=False)
+sealed = one.seal(PLACE, [b"index"], 1, in_place=False)
 one.close()
 mount("-o", "remount,ro")
 assert refused(one.open) is True

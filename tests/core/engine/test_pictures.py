@@ -82,8 +82,8 @@ async def test_a_host_that_asks_for_rest_is_told_as_the_reason(datastore: DataSt
         assert words.endswith("Z: the server asked to be left alone")
         assert 800 < until - time.time() < 901
     async with operating(config) as operator:
-        await operator.until_seen("SELECT host FROM hosts")
-        await operator.until_state("published", "f0", "f2")
+        assert await why(operator) == words, "a new engine goes on with it"
+        await operator.until_seen("SELECT count(*) FROM hosts", (1,))
 
 
 async def test_indexes_that_fail_one_after_the_other_are_the_reason_too(datastore: DataStore, config: Config) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import tempfile
 import threading
 import traceback
 from pathlib import Path
@@ -13,8 +12,9 @@ import pytest
 
 from core.errors import FailureKind, SourceError
 from core.sources.base import SourceOptions
-from core.sources.catalogue import DEFAULT_LIMITS, CatalogueClient, Limits
+from core.sources.catalogue import CatalogueClient
 from core.sources.ipp_parse import FILESETS, Shape
+from core.sources.spool import DEFAULT_LIMITS, Limits
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
 
@@ -73,13 +73,28 @@ async def test_a_long_index_goes_through_a_file(datastore: DataStore) -> None:
 
 
 async def test_a_full_or_missing_place_for_long_indexes_is_a_matter_of_the_disk(
-    datastore: DataStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    datastore: DataStore, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     datastore.raw_index(INDEX, HEADER + ROW % 1)
-    error = await failure(options(datastore), Limits(memory_bytes=1))
+    error = await failure(options(datastore, spool_folder=tmp_path / "gone"), Limits(memory_bytes=1))
     assert error.kind is FailureKind.DISK
-    assert "can't be spooled: No such file or directory" in error.detail
+    assert f"can't be spooled in {tmp_path / 'gone'}: No such file or directory" in error.detail
+    limits = Limits(memory_bytes=1, spare_bytes=2**60)
+    error = await failure(options(datastore, spool_folder=tmp_path), limits)
+    assert error.kind is FailureKind.DISK
+    assert f"can't be spooled in {tmp_path}: less than" in error.detail
+
+
+async def test_all_long_indexes_of_a_source_share_one_bound(datastore: DataStore, tmp_path: Path) -> None:
+    datastore.raw_index(INDEX, HEADER + ROW % 1)
+    url = f"{datastore.url}/{INDEX}"
+    client = CatalogueClient(options(datastore, spool_folder=tmp_path), Limits(memory_bytes=1, shelf_bytes=100))
+    first = await client.fetch(url, Shape(FILESETS))
+    with pytest.raises(SourceError, match="longer, with others that are being read, than 100 bytes"):
+        await client.fetch(url, Shape(FILESETS))
+    first.close()
+    (await client.fetch(url, Shape(FILESETS))).close()
+    await client.close()
 
 
 async def test_an_index_without_end_stops_at_the_limit(datastore: DataStore) -> None:

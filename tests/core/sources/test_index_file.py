@@ -13,9 +13,9 @@ from core.destinations.indexes import file_index, fileset_index, product_lines
 from core.errors import SourceError
 from core.model import ListedFile, ListedFileset, ListedProduct
 from core.names import unsafe_name
-from core.sources.catalogue import DEFAULT_LIMITS
 from core.sources.index_file import read_index
 from core.sources.ipp_parse import FILES, FILESETS, PRODUCTS, Level, RowT
+from core.sources.spool import DEFAULT_LIMITS
 
 CHARACTERS = st.characters(exclude_characters="|#\n\r", exclude_categories=("Cs", "Cc", "Zl", "Zp"))
 TEXT = st.text(CHARACTERS, max_size=20).map(lambda text: text.strip())
@@ -34,7 +34,7 @@ def read(content: bytes, level: Level[RowT]) -> list[object]:
 def test_filesets(rows: list[ListedFileset]) -> None:
     index = fileset_index()
     index.add(rows)
-    assert read(index.content(), FILESETS) == rows
+    assert read(b"".join(index.blocks()), FILESETS) == rows
 
 
 @given(
@@ -43,7 +43,7 @@ def test_filesets(rows: list[ListedFileset]) -> None:
 def test_files(rows: list[ListedFile]) -> None:
     index = file_index()
     index.add(rows)
-    assert read(index.content(), FILES) == rows
+    assert read(b"".join(index.blocks()), FILES) == rows
 
 
 @given(st.lists(st.builds(ListedProduct, NAMES, st.none() | NAMES, TIMES, TEXT.filter(bool), TEXT), max_size=5))

@@ -175,6 +175,24 @@ async def test_a_changed_choice_asks_for_the_whole_list(db: Database) -> None:
         assert (row.id, row.full_list_due) == (product, due)
 
 
+async def test_of_a_fileset_listed_twice_the_row_that_does_not_count_is_refused(db: Database) -> None:
+    product = await add_product(db)
+    rows = [
+        ListedFileset("later", 2, "t", line=2), ListedFileset("later", 5, "t", line=3),
+        ListedFileset("earlier", 5, "t", line=4), ListedFileset("earlier", 2, "t", line=5),
+        ListedFileset("columns", 1, "t", {"a": "1"}, line=6), ListedFileset("columns", 1, "t", {"a": "2"}, line=7),
+        ListedFileset("same", 1, "t", {"a": "1"}, line=8), ListedFileset("same", 1, "t", {"a": "1"}, line=9),
+    ]  # fmt: skip
+    for batch in (rows, rows[:4]):
+        await poll(db, product, batch)
+        await poll(db, product, batch)
+        refused = [tuple(row) for row in await db.rows("SELECT name, line FROM rejections ORDER BY line")]
+        assert refused == [("later", 2), ("earlier", 5), ("columns", 6)][: len(batch) // 2]
+    assert await db.rows("SELECT 1 FROM filesets WHERE state = 'superseded'") == []
+    found = await db.rows("SELECT name, registered, columns FROM filesets ORDER BY seq")
+    assert [tuple(row) for row in found][:3] == [("later", 5, None), ("earlier", 5, None), ("columns", 1, '{"a":"2"}')]
+
+
 async def test_a_fileset_listed_twice_is_one_with_its_later_registration(db: Database) -> None:
     product = await add_product(db)
     merged = await poll(db, product, [("a", 1), ("b", 2), ("a", 3), ("b", 2)])

@@ -103,16 +103,16 @@ async def test_a_command_of_a_newer_version_is_shown_as_far_as_it_is_understood(
 # Throughput.
 
 
-async def fetched(db: Database, product: int, age: float, size: int) -> None:
-    await meters.fetched(db, {product: (1, size)}, NOW - age)
+async def came(db: Database, product: int, age: float, size: int) -> None:
+    await meters.came(db, {product: size}, NOW - age)
 
 
 async def test_throughput_is_bytes_a_second_in_equal_steps(db: Database) -> None:
     products = await add_mirror(db, products=["raw", "warp"])
-    await fetched(db, products["raw"], 60, 6000)
-    await fetched(db, products["warp"], 51, 600)
-    await fetched(db, products["warp"], 31, 600)
-    await fetched(db, products["raw"], 1, 900)
+    await came(db, products["raw"], 60, 6000)
+    await came(db, products["warp"], 51, 600)
+    await came(db, products["warp"], 31, 600)
+    await came(db, products["raw"], 1, 900)
     assert await screens.throughput(db, NOW, 60, 3) == [330, 30, 45]
     assert await screens.throughput(db, NOW, 60, 3, products["raw"]) == [300, 0, 45]
     assert await screens.throughput(db, NOW, 40, 2, products["warp"]) == [30, 0]
@@ -120,9 +120,21 @@ async def test_throughput_is_bytes_a_second_in_equal_steps(db: Database) -> None
 
 async def test_throughput_leaves_out_the_interval_that_has_just_begun(db: Database) -> None:
     products = await add_mirror(db)
-    await fetched(db, products["raw"], 0, 9000)
+    await came(db, products["raw"], 0, 9000)
     assert await screens.throughput(db, NOW + 9, 60, 6) == [0] * 6
     assert await screens.throughput(db, NOW + 10, 60, 6) == [0, 0, 0, 0, 0, 900]
+
+
+async def test_the_peak_is_the_most_of_all_products_in_ten_seconds(db: Database) -> None:
+    assert await screens.peak(db, NOW, 60) == 0
+    products = await add_mirror(db, products=["raw", "warp"])
+    await came(db, products["raw"], 31, 600)
+    await came(db, products["warp"], 32, 300)
+    await came(db, products["raw"], 21, 700)
+    await came(db, products["raw"], 3601, 9000)
+    await came(db, products["raw"], -1, 9000)
+    assert await screens.peak(db, NOW, 3600) == 90, "neither of what is long past, nor of what has just begun"
+    assert max(await screens.throughput(db, NOW, 3600, 60)) < 30, "a mean over a minute"
 
 
 async def test_throughput_of_nothing_is_zero(db: Database) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from core.errors import FailureKind
 from core.model import Rejection
-from core.store import files, filesets, meters, operate, registry
+from core.store import files, filesets, meters, operate, queries, registry
 from core.store.commands import Target
 from core.store.database import Database
-from core.store.screens import MirrorLine, ProductLine, overview
+from core.store.screens import MirrorLine, ProductLine, fileset_details, overview, queue_lines
 from tests.core.store.seed import (
     NOW,
     add_mirror,
@@ -98,13 +98,13 @@ async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Dat
 async def test_meters_count_what_is_complete_and_what_is_under_way(db: Database, raw: int) -> None:
     await poll(db, raw, TIMES)
     row = await transferring(db, "a", some_files(3, size=100))
-    await meters.fetched(db, {raw: (7, 5000)}, NOW)
+    await meters.fetched(db, {raw: (7, 5000)})
     await fetching(db, "a", 40, 60)
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (7, 5100, 2)
     # the first file is complete, and the picture of transfers is older than that
     await files.staged(db, [(row.id << 24, None)])
-    await meters.fetched(db, {raw: (1, 100)}, NOW)
+    await meters.fetched(db, {raw: (1, 100)})
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (8, 5160, 1)
 
@@ -151,13 +151,30 @@ async def test_why_follows_what_happens_to_a_product(db: Database, raw: int) -> 
     await registry.set_setting(db, "limit_transfers", "2")
     assert (await line(db)).why == "limit of 2 transfers reached"
     await file_failed(db, "b", 1, next_try=NOW + 5)
-    assert (await line(db)).why == "waiting to retry until 08:00:05Z"
+    assert (await line(db)).why == "1 fileset failing, next try 08:00:05Z"
     await file_failed(db, "b", 2)
     assert (await line(db)).why == "blocked by 1 in quarantine"
     await operate.pause(db, Target(product="raw"), "by ann")
     assert (await line(db)).why == "paused by ann"
     await registry.stop_mirror(db, 1, FailureKind.DISK, "/data: disk full")
     assert (await line(db)).why == "mirror stopped: /data: disk full"
+
+
+async def test_without_an_engine_nothing_is_under_way_whatever_one_that_died_has_left(db: Database, raw: int) -> None:
+    await poll(db, raw, [("a", 1)])
+    await transferring(db, "a", some_files(3, size=100))
+    await fetching(db, "a", 40, 60)
+    assert ((await line(db)).active, (await line(db)).why) == (2, "transferring 2 files")
+    [left] = (await overview(db, NOW, running=False)).products
+    assert (left.active, left.why, left.backlog_files) == (0, "waiting in the queue", 3)
+    number = (await fileset(db, "a")).id
+    for running, active in ((True, 2), (False, 0)):
+        assert (await queue_lines(db, [number], running=running))[number].active == active
+        details = await fileset_details(db, number, running=running)
+        assert details is not None
+        assert (details.line.active, details.line.done_bytes) == (active, 100)
+        [mirror] = await queries.overview(db, NOW, running=running)
+        assert [one.active for one in mirror.products] == [active]
 
 
 async def test_a_host_at_rest_is_why_its_products_wait(db: Database) -> None:

@@ -72,6 +72,30 @@ async def test_stopping_in_the_queue(store: DataStore, tmp_path: Path) -> None:
     courier.close()
 
 
+async def test_what_waits_for_a_host_that_asks_to_be_left_alone_comes_back_unasked(
+    store: DataStore, tmp_path: Path
+) -> None:
+    data = content(SMALL)
+    store.add_fileset("p", "f", {"a.dat": data})
+    store.fault("p/f/a.dat", Fault.status(503, retry_after=60))
+    with DataStore() as other:
+        other.add_product("p")
+        other.add_fileset("p", "f", {"a.dat": data})
+        courier = Courier(tmp_path, CurlTransport(most_requests=1))
+        jobs = [courier.job(f"{one.url}/p/f/a.dat", data) for one in (store, store, other, store)]
+        courier.transport.submit(jobs)
+        assert (await courier.outcome(jobs[0])).retry_after == 60
+        assert (await courier.outcome(jobs[2])).kind is None, "another host is none of its business"
+        late = courier.job(f"{store.url}/p/f/a.dat", data, offset=500, validator='"x"')
+        for job in (jobs[1], jobs[3]):
+            assert (await courier.outcome(job)).stopped
+        given_back = await courier.fetch(late)
+        assert (given_back.stopped, given_back.kept, given_back.validator) == (True, 500, '"x"')
+        courier.close()
+    assert [list(courier.outcomes)[at] for at in (1, 2)] == [jobs[3].id, jobs[1].id], "the last one first"
+    assert len(store.requests) == 1
+
+
 async def test_stopping_what_has_ended_or_never_was(store: DataStore, courier: Courier) -> None:
     data = content(SMALL)
     store.add_fileset("p", "f", {"a.dat": data})

@@ -160,6 +160,31 @@ def test_the_rest_doubles_to_half_an_hour() -> None:
     assert rests == [60, 120, 240, 480, 960, 1800, 1800]
 
 
+def test_an_operator_ends_the_rests_that_the_host_did_not_ask_for() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 5)
+    hosts.spare(B, now + 60)
+    hosts.rest(C, now + 60)
+    hosts.forgive()
+    assert [fill(hosts, host, now) for host in (A, B, C)] == [1, 15, 0]
+
+
+def test_a_rest_goes_on_in_the_next_engine() -> None:
+    failing, asking, silent = Hosts(16, 16), Hosts(16, 16), Hosts(16, 16)
+    now = fail_in_a_row(failing, 5)
+    asking.rest(A, now + 900)
+    silent.spare(A, now + 60)
+    for earlier in (failing, asking, silent):
+        (state,) = earlier.resting(now).values()
+        assert state.until is not None
+        later = Hosts(16, 16)
+        later.restore(A, state.until, state.reason)
+        assert later.state(A, now) == state
+        assert later.asked_for(A, now) == earlier.asked_for(A, now)
+        assert not later.may_start(A, state.until - 1)
+        assert fill(later, A, state.until) == (1 if earlier is failing else 16)
+
+
 def test_a_success_ends_the_rest_and_starts_the_count_anew() -> None:
     hosts = Hosts(16, 16)
     hosts.started(A, 99)

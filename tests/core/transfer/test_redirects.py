@@ -11,6 +11,7 @@ import pytest
 from core.errors import FailureKind
 from core.transfer.base import Access
 from core.transfer.request import Handle, Target
+from core.urls import Reach
 from tests.core.transfer.courier import QUICK, Courier, content
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
@@ -123,7 +124,7 @@ async def test_credentials_in_a_url_are_never_told(store: DataStore, courier: Co
 
 async def test_a_public_host_cannot_lead_to_a_private_address_by_name(store: DataStore) -> None:
     handle = Handle()
-    handle.aim(Target(f"{store.url}/p/f/a.dat".replace("127.0.0.1", "localhost"), QUICK, public_only=True))
+    handle.aim(Target(f"{store.url}/p/f/a.dat".replace("127.0.0.1", "localhost"), QUICK, least=Reach.PUBLIC))
     with pytest.raises(pycurl.error) as refusal:
         handle.easy.perform()
     handle.close()

@@ -1,0 +1,54 @@
+"""An engine that is killed between what a command does and its answer: it counts once, and is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from core.model import CommandKind
+from core.store.commands import Target
+from tests.servers.datastore import DataStore, Fault
+from tests.whole.service import seen, write_wishes
+from tests.whole.site import SECONDS, Site, fill
+
+QUEUE = "SELECT name, state, priority FROM filesets ORDER BY priority DESC, place"
+COMMAND = "SELECT state, result FROM commands"
+
+
+def run_to_the_answer(site: Site) -> None:
+    """Run ``--once`` in a process that kills itself when it comes to the answer of a command."""
+    command = [sys.executable, "-m", "tests.whole.crashing", "before:answer", "1", "--", "--once", "--quiet"]
+    ended = subprocess.run(command, cwd=site.folder, env=site.environment, timeout=SECONDS, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "result"),
+    [
+        (CommandKind.PRIORITY, "+1", "1 fileset: priority 1"),
+        (CommandKind.MOVE, "down", "1 fileset moved down"),
+        (CommandKind.HOLD, None, "1 fileset: o470.chip.0"),
+        (CommandKind.CANCEL, None, "1 fileset: o470.chip.0"),
+        (CommandKind.RETRY, None, "1 fileset tried again"),
+    ],
+)
+def test_a_command_counts_once(
+    site: Site, datastore: DataStore, kind: CommandKind, value: str | None, result: str
+) -> None:
+    fill(datastore, products=1, filesets=3)
+    datastore.fault("prod0/*/index.txt", Fault.status(404), times=None)
+    site.once()
+    before = seen(site, QUEUE)
+    asyncio.run(write_wishes(site, (kind, Target(filesets=("o470.chip.0",), value=value))))
+    run_to_the_answer(site)
+    after = seen(site, QUEUE)
+    assert (after == before) == (kind is CommandKind.RETRY), "the command had its effect"
+    assert seen(site, COMMAND) == [("new", result)]
+
+    assert site.once()["exit_code"] == 3
+    assert seen(site, COMMAND) == [("done", result)]
+    assert seen(site, QUEUE) == after
