@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from core.text import display
+from core.units import counted
+from tui.clipboard import likely_taken
 from tui.commands import PANES, Command
 from tui.hits import Hits
+from tui.keymap import label
 from tui.orders import Orders
 from tui.palette import Palette
 from tui.panes import failed, log
 from tui.screens.copy import CopyScreen
 from tui.screens.help import HelpScreen
+from tui.screens.theme import ThemeScreen
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
@@ -28,6 +33,7 @@ class Actions:
         self._main = main
         self._hits = Hits(app, main)
         self._orders = Orders(app, main, self._hits)
+        self._copied = ""
 
     def unavailable(self, command: Command) -> str | None:
         """Return why a command can't be given now, or None."""
@@ -36,6 +42,8 @@ class Actions:
             return f"not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
         if command.writes and main.read_only:
             return "this dashboard is read-only"
+        if command.id in {"files", "errors"} and not self._hits.a_fileset():
+            return "put the cursor on a fileset"
         if command.id == "engine":
             return None if main.snapshot.engine is None else "an engine runs already"
         if command.id == "accept" and not self._hits.acceptable():
@@ -126,9 +134,15 @@ class Actions:
     async def do_copy(self) -> None:
         """Copy what the row says."""
         text = "\n".join(await self._texts())
-        if text:
-            self._app.copy_to_clipboard(text)
+        if not text:
+            return
+        self._app.copy_to_clipboard(text)
+        if self._copied != text and likely_taken(os.environ):
+            key = label(self._main.keymap["copy"][0])
+            self._app.tell(f"copied: {counted(len(text.splitlines()), 'line')}; {key} again shows what")
+        else:
             await self._app.push_screen(CopyScreen(text))
+        self._copied = text
 
     async def _texts(self) -> list[str]:
         main = self._main
@@ -186,6 +200,11 @@ class Actions:
     async def do_palette(self) -> None:
         """Find a command by name."""
         await self._app.push_screen(Palette())
+
+    async def do_theme(self) -> None:
+        """Choose the colours."""
+        chosen = await self._app.asked(ThemeScreen(self._app.theme))
+        self._main.preferences.theme = chosen or self._main.preferences.theme
 
     async def do_redraw(self) -> None:
         """Paint anew."""

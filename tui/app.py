@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from textual import on
-from textual.app import App
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
@@ -22,7 +21,7 @@ from core.model import CommandKind
 from core.store.commands import Target
 from core.store.database import Database
 from core.text import display
-from tui import attach, preferences
+from tui import attach, preferences, themes
 from tui.actions import Actions
 from tui.attach import AttachError, How
 from tui.bridge import Bridge
@@ -35,15 +34,17 @@ from tui.screens.main import MainScreen
 from tui.screens.quit import QuitScreen
 from tui.snapshot import Snapshot
 from tui.trouble import told
+from tui.typed import InTurn
 from tui.wishes import Wishes
 
 AnswerT = TypeVar("AnswerT")
 
 STOP_COMMANDS: dict[str, How] = {"drain": "drain", "stop": "now"}
+READY_SECONDS, READY_STEPS = 1.0, 100
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class Dashboard(App[ExitCode]):
+class Dashboard(InTurn[ExitCode]):
     """Shows one state file, and takes an operator's commands for its engine."""
 
     CSS_PATH = "app.tcss"
@@ -87,8 +88,9 @@ class Dashboard(App[ExitCode]):
         for number in SIGNALS:
             loop.add_signal_handler(number, self.exit, ExitCode.OK)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        for theme in themes.OURS:
+            self.register_theme(theme)
         self.theme = self._theme()
-        self.theme_changed_signal.subscribe(self, lambda theme: setattr(self.preferences, "theme", theme.name))
         self._begin(self.bridge.run(), "bridge")
         if not self.main.read_only and attach.find(self.config.engine.state) is None:
             self.start_engine()
@@ -137,6 +139,13 @@ class Dashboard(App[ExitCode]):
         else:
             self.tell(f"{command.title}: {reason}", "warning")
 
+    async def ready(self) -> None:
+        """Let a key that follows a filter wait, for a moment, until the list is filtered: it would hit another row."""
+        for _ in range(READY_STEPS):
+            if self.screen is not self.main or self.main.filtered:
+                return
+            await asyncio.sleep(READY_SECONDS / READY_STEPS)
+
     def wish(self, kind: CommandKind, target: Target) -> None:
         """Send a wish to the engine; its result is told when it is there."""
         self._begin(self.wishes.send(kind, target), "wishes")
@@ -152,10 +161,14 @@ class Dashboard(App[ExitCode]):
         return await self.push_screen_wait(dialog)
 
     def tell(self, words: str, severity: str = "information") -> None:
-        """Show a line for some seconds, in the place of the one before."""
+        """Show a line for some seconds, in the place of the one before: in the footer if it has room for it."""
         self.clear_notifications()
         known = severity if severity in {"information", "warning", "error"} else "information"
-        self.notify(display(words, 500), severity=known, markup=False)  # type: ignore[arg-type]
+        line = display(words, 500)
+        in_footer = self.screen is self.main and self.main.footer.tell(line, known, self.NOTIFICATION_TIMEOUT)
+        if not in_footer:
+            self.main.footer.forget()
+            self.notify(line, severity=known, markup=False)  # type: ignore[arg-type]
 
     # The engine.
 

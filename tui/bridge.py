@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import StateError
@@ -25,7 +25,7 @@ from core.store.screens import (
 )
 from core.text import display
 from tui import attach
-from tui.rates import Rates
+from tui.rates import Highest, Rates
 from tui.snapshot import Snapshot, Subject, Throughput, View
 
 LOOK_SECONDS = 0.1
@@ -51,6 +51,7 @@ class _Slow:
     at: float = 0.0
     subject: Subject | None = None
     history: tuple[float, ...] = ()
+    peak: float = 0.0
     of_subject: tuple[float, ...] = ()
 
 
@@ -83,6 +84,8 @@ class Bridge:
         self._clock = clock
         self._ticks = ticks
         self._rates = Rates()
+        self._highest = Highest(HOUR)
+        self._conditions: tuple[object, ...] = ()
         self._slow = _Slow()
         self._failed = _Failed()
         self._queue: tuple[int, ...] = ()
@@ -131,17 +134,17 @@ class Bridge:
                 await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
 
     async def _read(self, db: Database, version: int) -> Snapshot:
-        view, now = self._view, self._clock()
-        overview = await screens.overview(db, now)
+        view, now, running = self._view, self._clock(), self._engine is not None
+        overview = await screens.overview(db, now, running=running)
         self._meter(overview)
         await self._read_queue(db, version, view)
         events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
         self._events = (*self._events, *events)[-EVENTS:]
-        lines = await screens.queue_lines(db, in_sight(self._queue, view))
+        lines = await screens.queue_lines(db, in_sight(self._queue, view), running=running)
         await self._read_history(db, now)
         details, files = await self._read_details(db, view, overview, now)
         failed = await self._read_failures(db, overview, view)
-        snapshot = Snapshot(
+        return Snapshot(
             at=now,
             view=view,
             overview=overview,
@@ -150,15 +153,14 @@ class Bridge:
             groups=failed.groups,
             failures=failed.lines,
             events=self._events,
-            throughput=Throughput(self._slow.history, self._rates.rate(ALL)),
-            rates={line.id: self._rates.rate(line.id) for line in overview.products},
+            throughput=self._throughput(running),
+            rates={line.id: self._rates.rate(line.id) for line in overview.products} if running else {},
             fileset_rates=self._meter_filesets(lines.values()),
             engine=self._engine,
             details=details,
             files=files,
             details_history=self._slow.of_subject,
         )
-        return _at_rest(snapshot) if snapshot.engine is None else snapshot
 
     async def _read_queue(self, db: Database, version: int, view: View) -> None:
         """Read the order of the queue, unless it was read of this very version of the state."""
@@ -184,10 +186,19 @@ class Bridge:
         return self._failed
 
     def _meter(self, overview: Overview) -> None:
-        at = self._ticks()
+        at, conditions = self._ticks(), _conditions(overview)
+        if conditions != self._conditions:
+            self._conditions = conditions
+            self._rates.begin_anew()
         for line in overview.products:
             self._rates.note(line.id, at, line.metered_bytes)
         self._rates.note(ALL, at, sum(line.metered_bytes for line in overview.products))
+
+    def _throughput(self, running: bool) -> Throughput:
+        """Return what the history tells, and the rate; the highest of the rates that were shown is not forgotten."""
+        rate = self._rates.rate(ALL) if running else 0.0
+        highest = self._highest.note(self._ticks(), rate)
+        return Throughput(self._slow.history, rate, max(self._slow.peak, highest))
 
     def _meter_filesets(self, lines: Iterable[QueueLine]) -> dict[int, float]:
         at, rates = self._ticks(), {}
@@ -205,7 +216,7 @@ class Bridge:
         of_subject: tuple[float, ...] = ()
         if subject is not None and subject.noun == "product":
             of_subject = tuple(await screens.throughput(db, now, HOUR, STEPS, subject.id))
-        self._slow = _Slow(now, subject, history, of_subject)
+        self._slow = _Slow(now, subject, history, await screens.peak(db, now, HOUR), of_subject)
 
     async def _read_details(
         self, db: Database, view: View, overview: Overview, now: float
@@ -215,7 +226,15 @@ class Bridge:
         if view.subject.noun == "product":
             return await screens.product_details(db, view.subject.id, now, overview), ()
         files = await screens.file_lines(db, view.subject.id, 0, FILES) if view.files else ()
-        return await screens.fileset_details(db, view.subject.id), tuple(files)
+        running = self._engine is not None
+        return await screens.fileset_details(db, view.subject.id, running=running), tuple(files)
+
+
+def _conditions(overview: Overview) -> tuple[object, ...]:
+    """Return what operators have set, and what stands still: with other conditions old rates tell nothing."""
+    mirrors = [(one.id, one.paused, one.stopped is None) for one in overview.mirrors]
+    products = [(line.id, line.selected, line.paused) for line in overview.products]
+    return overview.limit_transfers, overview.limit_bandwidth, overview.phase, mirrors, products
 
 
 def in_sight(queue: Sequence[int], view: View) -> Sequence[int]:
@@ -227,23 +246,3 @@ def in_sight(queue: Sequence[int], view: View) -> Sequence[int]:
     with contextlib.suppress(ValueError):
         first = max(0, queue.index(anchor) - line) if anchor is not None else 0
     return list(dict.fromkeys((*queue[first : first + rows], *queue[:rows], *view.visible)))
-
-
-def _at_rest(snapshot: Snapshot) -> Snapshot:
-    """Return the same with nothing under way: an engine that died has left its transfers in the state."""
-    overview, details = snapshot.overview, snapshot.details
-    if overview is not None:
-        overview = replace(overview, products=tuple(line._replace(active=0) for line in overview.products))
-    if isinstance(details, ProductDetails):
-        details = replace(details, line=details.line._replace(active=0))
-    elif details is not None:
-        details = replace(details, line=replace(details.line, active=0))
-    return replace(
-        snapshot,
-        overview=overview,
-        details=details,
-        lines={key: replace(line, active=0) for key, line in snapshot.lines.items()},
-        throughput=Throughput(snapshot.throughput.history),
-        rates={},
-        fileset_rates={},
-    )

@@ -92,9 +92,6 @@ COMMANDS: tuple[Command, ...] = (
     _work("pause_all", "P", "Pause or resume all", "Stop all fetching, or let all go on.", ALL),
     _work("limits", "L", "Limits", "Change the number of transfers, or the bandwidth, while they run.", ALL),
     _work("engine", "E", "Start the engine", "Start an engine when none runs; it goes on from the state.", ALL),
-    _view("overview", "o", "Overview", "Details: the state in short.", _DETAILS, "Show"),
-    _view("files", "f", "Files", "Details: the files of the fileset.", _DETAILS, "Show"),
-    _view("errors", "e", "Errors", "Details: what failed, when, and why.", _DETAILS, "Show"),
     _view("filter", "/", "Filter", "Show only rows that contain a text.", ALL - _DETAILS, "Filter"),
     _view("problems", "!", "Problems only", "Show only what needs attention, or all again.", ALL - _FAILED, "Problems"),
     _view("sort", "s", "Sort", "Sort by the next column.", LISTS, "Sort"),
@@ -103,6 +100,9 @@ COMMANDS: tuple[Command, ...] = (
     _view("follow", "F", "Follow", "Stay at the newest line, or stop there.", frozenset({"log"}), "Follow"),
     _view("details", "enter", "Details", "Show all of the row; open a group of failures.", ALL - _DETAILS, "Details"),
     _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
+    _view("overview", "o", "Overview", "Details: the state in short.", footer="Show"),
+    _view("files", "f", "Files", "Details: the files of the fileset.", footer="Show"),
+    _view("errors", "e", "Errors", "Details: what failed, when, and why.", footer="Show"),
     _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
     _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),
     _move("down", "j", "Next row", "Also the arrow key."),
@@ -118,6 +118,7 @@ COMMANDS: tuple[Command, ...] = (
     _move("previous_pane", "shift+tab", "Previous pane", "Round before the first one."),
     Command("help", ("?",), "Help", "Show all commands and their keys.", "Program", footer="Help"),
     Command("palette", ("ctrl+p", ":"), "Palette", "Find a command by its name.", "Program", footer="Palette"),
+    Command("theme", ("T",), "Theme", "Choose the colours: dark, light, high contrast, the terminal's own.", "Program"),
     Command("redraw", ("ctrl+l",), "Redraw", "Paint the screen anew.", "Program"),
     Command("quit", ("q", "ctrl+c"), "Quit", "Leave; asks what becomes of the engine while transfers run.", "Program"),
 )  # fmt: skip
@@ -131,8 +132,8 @@ TYPED_ABOVE = 100
 """With more rows than these the operator types their number."""
 ALWAYS_ASKED = frozenset({"pause_all", "accept"})
 """What stops everything, and what overrides a proof."""
-NEVER_TYPED = frozenset({"retry", "retry_all", "pause_all"})
-"""Trying again, and pausing, harm nothing that is there: one key is enough however much failed."""
+NEVER_TYPED = frozenset({"retry", "retry_all", "pause", "pause_all", "poll", "verify"})
+"""Trying again, looking again, and pausing harm nothing that is there: one key is enough however much is hit."""
 
 
 def by_id(id: str) -> Command:
@@ -140,10 +141,13 @@ def by_id(id: str) -> Command:
     return _BY_ID[id]
 
 
-def confirm_needed(command: Command, count: int) -> Literal["ask", "type"] | None:
-    """Return how `command` on `count` rows is confirmed: not at all, by a key, or by typing the number."""
-    if command.id in ALWAYS_ASKED and count <= TYPED_ABOVE:
-        return "ask"
-    if not command.writes or count <= FREELY.get(command.id, FREELY_ELSE):
+def confirm_needed(command: Command, count: int, *, always: bool = False) -> Literal["ask", "type"] | None:
+    """Return how `command` on `count` rows is confirmed: not at all, by a key, or by typing the number.
+
+    `always`: however little that is, as when it ends the mirroring of products, or stops a whole one from the row of a
+    fileset.
+    """
+    asked = always or command.id in ALWAYS_ASKED
+    if not command.writes or (not asked and count <= FREELY.get(command.id, FREELY_ELSE)):
         return None
     return "type" if count > TYPED_ABOVE and command.id not in NEVER_TYPED else "ask"

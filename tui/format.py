@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from core.units import format_bytes, format_duration
 
@@ -75,12 +76,20 @@ def eta(left: int, bytes_per_second: float) -> float | None:
 
 
 def sparkline(values: Sequence[float], width: int) -> str:
-    """Draw the last `width` values as blocks, the highest one full; what was nothing is the lowest block."""
-    shown = list(values)[-width:]
+    """Draw values as at most `width` blocks, the highest one full; what was nothing is the lowest block."""
+    shown = condensed(values, width)
     top = max(shown, default=0.0)
     if top <= 0:
         return BLOCKS[0] * len(shown)
     return "".join(BLOCKS[min(len(BLOCKS) - 1, int(value / top * len(BLOCKS)))] for value in shown)
+
+
+def condensed(values: Sequence[float], width: int) -> list[float]:
+    """Return as many values, or, of more than `width`, the means of `width` parts of them."""
+    many = len(values)
+    if many <= width:
+        return list(values)
+    return [fmean(values[at * many // width : (at + 1) * many // width]) for at in range(width)]
 
 
 def bar(share: float, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,10 +16,13 @@ from core.store.screens import (
     failures_of,
     queue_lines,
 )
+from core.units import counted
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
     from tui.screens.main import MainScreen
+
+NOUNS = ("fileset", "product", "mirror", "refused row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class Hits:
             return self._main.snapshot.details is not None
         table = self._main.tables.get(self._main.pane)
         return table is not None and table.cursor_key is not None
+
+    def a_fileset(self) -> bool:
+        """Tell whether the details are, or would be, about a fileset."""
+        subject = self._main.subject
+        return subject is not None and subject.noun == "fileset"
 
     async def found(self, keys: Sequence[Hashable] | None = None) -> list[Hit]:
         """Return what the marked rows, or that of the cursor, stand for; the same thing once."""
@@ -131,6 +140,25 @@ def of_failure(line: FailureLine) -> Hit:
     """Return what a failure is about."""
     known = line.fileset_id is not None
     return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
+
+
+def of_products(hits: Iterable[Hit]) -> list[Hit]:
+    """Return the products of what is hit, and mirrors as they are; each once."""
+    return _once(Hit("/".join(filter(None, (hit.mirror, hit.product))), hit.product, hit.mirror) for hit in hits)
+
+
+def amount(hits: Iterable[Hit]) -> str:
+    """Return how much is hit, in words: ``"34 filesets and 1 product"``."""
+    nouns = Counter(map(_noun, hits))
+    return " and ".join(counted(nouns[noun], noun) for noun in NOUNS if nouns[noun])
+
+
+def _noun(hit: Hit) -> str:
+    if hit.fileset is not None:
+        return "fileset"
+    if hit.name == f"{hit.mirror}/{hit.product}":
+        return "product"
+    return "mirror" if hit.name == hit.mirror else "refused row"
 
 
 def literal(name: str) -> str:

@@ -20,10 +20,11 @@ the footer and in the palette, and says why when its key is pressed. `--read-onl
 _TAIL = """
 ## Before much is hit
 
-A dialog names what is hit, and asks: before anything is cancelled, before all is paused, before `mirror` begins or ends
-more than {mirror} product, and before any other command marked with \\* hits more than {freely} rows. With more than
-{typed} rows the operator types their number; trying again and pausing, which harm nothing, never ask for that. Esc is
-always the safe way out, and so is Enter as long as nothing else was chosen.
+A dialog says what will happen to how much, names it, and asks: before anything is cancelled or accepted, before all is
+paused, before the mirroring of any product ends, before `mirror` begins more than {mirror} product, and before any
+other command marked with \\* hits more than {freely} rows. With more than {typed} rows the operator types their number;
+`retry`, `retry_all`, `pause`, `pause_all`, `poll` and `verify`, which harm nothing, never ask for that. Esc is always
+the safe way out, and so is Enter as long as nothing else was chosen.
 
 ## Other keys
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.model import CommandKind, FilesetState
 from core.store.commands import Target
 from core.text import display
 from tui.commands import by_id, confirm_needed
-from tui.hits import Hit, Hits, literal, names, of_failure
+from tui.hits import Hit, Hits, amount, literal, names, of_failure, of_products
 from tui.panes import failed
 from tui.screens.confirm import ConfirmScreen
 from tui.screens.limits import LimitsScreen
@@ -29,27 +28,42 @@ class Orders:
         self._hits = hits
 
     async def _confirmed(
-        self, command: str, hits: Sequence[Hit], consequence: str, lines: Sequence[str] | None = None
+        self,
+        command: str,
+        title: str,
+        hits: Sequence[Hit],
+        consequence: str,
+        *,
+        lines: Sequence[str] | None = None,
+        always: bool = False,
     ) -> bool:
-        entry = by_id(command)
-        need = confirm_needed(entry, len(hits))
+        """Ask, if so much is hit that it has to be; in `title`, braces stand for how much that is.
+
+        `lines` are shown in the place of the names; `always` as with `confirm_needed`.
+        """
+        need = confirm_needed(by_id(command), len(hits), always=always)
         if need is None:
             return True
         typed = str(len(hits)) if need == "type" else None
-        names = [display(hit.name) for hit in hits] if lines is None else lines
-        return await self._app.asked(ConfirmScreen(f"{entry.title}?", names, consequence, typed)) is True
+        named = [display(hit.name) for hit in hits] if lines is None else lines
+        return await self._app.asked(ConfirmScreen(title.format(amount(hits)), named, consequence, typed)) is True
 
     async def _on_filesets(
-        self, command: str, kind: CommandKind, consequence: str, value: str | None = None, hits: list[Hit] | None = None
+        self,
+        command: str,
+        kind: CommandKind,
+        title: str,
+        consequence: str,
+        value: str | None = None,
+        hits: list[Hit] | None = None,
     ) -> None:
         hits = await self._hits.found() if hits is None else hits
         filesets = [hit for hit in hits if hit.fileset is not None]
         if not filesets:
             self._app.tell(f"{command}: put the cursor on a fileset", "warning")
             return
-        if await self._confirmed(command, filesets, consequence):
-            names = tuple(hit.fileset for hit in filesets if hit.fileset is not None)
-            self._app.wish(kind, Target(filesets=names, value=value))
+        if await self._confirmed(command, title, filesets, consequence):
+            self._app.wish(kind, Target(filesets=tuple(names(filesets)), value=value))
             self._clear_marks()
 
     def _clear_marks(self) -> None:
@@ -68,7 +82,7 @@ class Orders:
             hits = await self._hits.all_failed()
             if main.preferences.filters.get("failed"):
                 await self._retry("retry_all", hits)
-            elif await self._confirmed("retry_all", hits, "All that failed is tried again at once."):
+            elif await self._confirmed("retry_all", "Retry {}?", hits, "All that failed is tried again at once."):
                 self._app.wish(CommandKind.RETRY, Target())
             return
         table = main.tables.get(main.pane)
@@ -76,18 +90,20 @@ class Orders:
         await self._retry("retry_all", await self._hits.found(keys))
 
     async def _retry(self, command: str, hits: list[Hit]) -> None:
-        if not await self._confirmed(command, hits, "They are tried again at once."):
-            return
-        self._of_each(CommandKind.RETRY, hits)
-        self._clear_marks()
+        await self._of_each(command, CommandKind.RETRY, "Retry {}?", hits, "They are tried again at once.")
 
-    def _of_each(self, kind: CommandKind, hits: Sequence[Hit]) -> None:
+    async def _of_each(
+        self, command: str, kind: CommandKind, title: str, hits: Sequence[Hit], consequence: str
+    ) -> None:
         """Give a command for all filesets that are hit at once, and for each product or mirror."""
+        if not await self._confirmed(command, title, hits, consequence):
+            return
         filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
         if filesets:
             self._app.wish(kind, Target(filesets=filesets))
         for mirror, product in sorted({(hit.mirror, hit.product) for hit in hits if hit.fileset is None}):
             self._app.wish(kind, Target(mirror=mirror, product=literal(product) if product else None))
+        self._clear_marks()
 
     async def do_accept(self) -> None:
         """Take what was seen for what is wanted, against the catalogue."""
@@ -99,45 +115,55 @@ class Orders:
             for line in lines
         ]
         words = "What came counts from now on, not what the catalogue says. It is fetched again, and published."
-        if lines and await self._confirmed("accept", hits, words, evidence):
+        if lines and await self._confirmed("accept", "Accept what came of {}?", hits, words, lines=evidence):
             self._app.wish(CommandKind.ACCEPT, Target(filesets=tuple(names(hits))))
             self._clear_marks()
 
     async def do_now(self) -> None:
         """Fetch next."""
-        await self._on_filesets("now", CommandKind.NOW, "They are fetched before all others.")
+        await self._on_filesets("now", CommandKind.NOW, "Fetch {} next?", "They are fetched before all others.")
 
     async def do_hold(self) -> None:
         """Hold filesets, or release them if all of them are held."""
         hits = await self._hits.found()
         held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
-        kind = CommandKind.RELEASE if held else CommandKind.HOLD
-        words = "They go on." if held else "They stop until they are released."
-        await self._on_filesets("hold", kind, words, hits=hits)
+        hits = [hit for hit in hits if (hit.state == FilesetState.HELD) is held]
+        kind, title, words = (
+            (CommandKind.RELEASE, "Release {}?", "They go on.")
+            if held
+            else (CommandKind.HOLD, "Hold {}?", "They stop until they are released.")
+        )
+        await self._on_filesets("hold", kind, title, words, hits=hits)
 
     async def do_cancel(self) -> None:
         """Give filesets up."""
-        await self._on_filesets("cancel", CommandKind.CANCEL, "They are given up; what was fetched of them is dropped.")
+        words = "They are given up; what was fetched of them is dropped."
+        await self._on_filesets("cancel", CommandKind.CANCEL, "Cancel {}?", words)
 
     async def do_raise(self) -> None:
         """Raise the priority."""
-        await self._on_filesets("raise", CommandKind.PRIORITY, "Their priority changes.", "+1")
+        title, words = "Raise the priority of {} by 1?", "They are fetched before those of a lower priority."
+        await self._on_filesets("raise", CommandKind.PRIORITY, title, words, "+1")
 
     async def do_lower(self) -> None:
         """Lower the priority."""
-        await self._on_filesets("lower", CommandKind.PRIORITY, "Their priority changes.", "-1")
+        title, words = "Lower the priority of {} by 1?", "They are fetched after those of a higher priority."
+        await self._on_filesets("lower", CommandKind.PRIORITY, title, words, "-1")
 
     async def do_move_up(self) -> None:
         """Go before the previous fileset of the product."""
-        await self._on_filesets("move_up", CommandKind.MOVE, "They change their place.", "up")
+        words = "They go before the fileset that is before them."
+        await self._on_filesets("move_up", CommandKind.MOVE, "Move {} up?", words, "up")
 
     async def do_move_down(self) -> None:
         """Let the next fileset of the product go first."""
-        await self._on_filesets("move_down", CommandKind.MOVE, "They change their place.", "down")
+        words = "They let the fileset that is after them go first."
+        await self._on_filesets("move_down", CommandKind.MOVE, "Move {} down?", words, "down")
 
     async def do_pause(self) -> None:
         """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
-        chosen = {(hit.mirror, hit.product) for hit in await self._hits.found()}
+        found = await self._hits.found()
+        chosen = {(hit.mirror, hit.product) for hit in found}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
         mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
@@ -146,9 +172,13 @@ class Orders:
         }
         targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
         paused = bool(targets) and all(held for _, _, held in targets.values())
-        hits = [Hit(name, product or "", mirror) for name, (mirror, product, _) in targets.items()]
+        targets = {name: target for name, target in targets.items() if bool(target[2]) is paused}
+        hits = [Hit(name, name.partition("/")[2], mirror) for name, (mirror, _, _) in targets.items()]
+        title = "Resume {}?" if paused else "Pause {}?"
+        whole = not paused and any(hit.fileset is not None for hit in found)
         words = "They go on." if paused else "Nothing of them is fetched until resumed."
-        if await self._confirmed("pause", hits, words):
+        words += " To stop one fileset alone, hold it." if whole else ""
+        if await self._confirmed("pause", title, hits, words, always=whole):
             kind = CommandKind.RESUME if paused else CommandKind.PAUSE
             for mirror, product, _ in targets.values():
                 self._app.wish(kind, Target(mirror=mirror, product=product))
@@ -160,18 +190,21 @@ class Orders:
         mirrors = overview.mirrors if overview else ()
         paused = bool(mirrors) and all(mirror.paused for mirror in mirrors)
         hits = [Hit(mirror.name, "", mirror.name) for mirror in mirrors]
+        title = "Resume everything, {}?" if paused else "Pause everything, {}?"
         words = "All mirrors go on." if paused else "Nothing is fetched until resumed."
-        if await self._confirmed("pause_all", hits, words):
+        if await self._confirmed("pause_all", title, hits, words):
             self._app.wish(CommandKind.RESUME if paused else CommandKind.PAUSE, Target())
 
     async def do_poll(self) -> None:
         """Look at the source of the products that are hit."""
-        self._of_each(CommandKind.POLL, [replace(hit, fileset=None) for hit in await self._hits.found()])
+        products = of_products(await self._hits.found())
+        words = "Their source is asked for each of them at once."
+        await self._of_each("poll", CommandKind.POLL, "Look at {} now?", products, words)
 
     async def do_verify(self) -> None:
         """Have what is published of what is hit read again: filesets by name, products as a whole."""
-        self._of_each(CommandKind.VERIFY, await self._hits.found())
-        self._clear_marks()
+        words = "All that is published of them is read again, and compared with its digests."
+        await self._of_each("verify", CommandKind.VERIFY, "Verify {}?", await self._hits.found(), words)
 
     async def do_mirror(self) -> None:
         """Begin mirroring products, or end it if all of them are mirrored."""
@@ -180,15 +213,17 @@ class Orders:
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
         ends = bool(lines) and all(line.selected for line in lines)
-        names = [display(f"{line.mirror}/{line.name}") for line in lines]
-        if ends:
-            words = "No more of them is fetched; what is published stays."
-            if not await self._app.asked(ConfirmScreen("Stop mirroring?", names, words)):
-                return
-        for line in lines:
-            kind = CommandKind.IGNORE if ends else CommandKind.MIRROR
-            self._app.wish(kind, Target(mirror=line.mirror, product=line.name))
-        self._clear_marks()
+        lines = [line for line in lines if line.selected is ends]
+        kind, title, words = (
+            (CommandKind.IGNORE, "Stop mirroring {}?", "No more of them is fetched; what is published stays.")
+            if ends
+            else (CommandKind.MIRROR, "Begin mirroring {}?", "All that the source offers of them is fetched.")
+        )
+        named = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in lines]
+        if await self._confirmed("mirror", title, named, words, always=ends):
+            for line in lines:
+                self._app.wish(kind, Target(mirror=line.mirror, product=line.name))
+            self._clear_marks()
 
     async def do_limits(self) -> None:
         """Ask for other limits."""

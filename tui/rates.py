@@ -15,15 +15,27 @@ class Rates:
 
     def __init__(self) -> None:
         self._readings: dict[Hashable, deque[tuple[float, float]]] = {}
+        self._before: dict[Hashable, float] = {}
 
     def note(self, key: Hashable, at: float, value: float) -> None:
         """Take a reading; a counter that has fallen begins anew."""
         readings = self._readings.setdefault(key, deque())
         if readings and value < readings[-1][1]:
             readings.clear()
+            self._before.pop(key, None)
         readings.append((at, value))
         while len(readings) > 2 and at - readings[1][0] >= WINDOW:
             readings.popleft()
+
+    def begin_anew(self) -> None:
+        """Take rates from the last readings on: what came before was under other conditions.
+
+        Until there is enough to tell, they stay what they were.
+        """
+        self._before = {key: self.rate(key) for key in self._readings}
+        for readings in self._readings.values():
+            while len(readings) > 1:
+                readings.popleft()
 
     def rate(self, key: Hashable) -> float:
         """Return the growth per second; 0 if too little is known."""
@@ -31,4 +43,22 @@ class Rates:
         if not readings:
             return 0.0
         (first, low), (last, high) = readings[0], readings[-1]
-        return (high - low) / (last - first) if last - first >= SHORTEST else 0.0
+        return (high - low) / (last - first) if last - first >= SHORTEST else self._before.get(key, 0.0)
+
+
+class Highest:
+    """The highest of the values that were noted in the last `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._falling: deque[tuple[float, float]] = deque()
+        """Those that are the highest as soon as what is before them is too old."""
+
+    def note(self, at: float, value: float) -> float:
+        """Take a value, and return the highest."""
+        while self._falling and self._falling[-1][1] <= value:
+            self._falling.pop()
+        self._falling.append((at, value))
+        while at - self._falling[0][0] > self._seconds:
+            self._falling.popleft()
+        return self._falling[0][1]

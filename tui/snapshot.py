@@ -49,15 +49,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Bytes a second over the last hour: the history in equal steps, and now."""
+    """Bytes a second over the last hour: the history in equal steps, the highest of ten seconds, and now."""
 
     history: tuple[float, ...] = ()
     now: float = 0.0
+    peak: float = 0.0
 
     @property
     def highest(self) -> float:
-        """The highest value."""
-        return max((*self.history, self.now))
+        """The highest value that is known: a step of the history tells less than its peaks."""
+        return max(self.peak, self.now, *self.history)
 
 
 @dataclass(frozen=True, slots=True)

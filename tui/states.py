@@ -27,6 +27,24 @@ class ProductState(StrEnum):
     CURRENT = "current"
 
 
+WORST = (
+    ProductState.STOPPED,
+    ProductState.ALARM,
+    ProductState.LAG,
+    ProductState.UNLISTED,
+    ProductState.BLOCKED,
+    ProductState.FAILING,
+    ProductState.UNKNOWN,
+    ProductState.PAUSED,
+    ProductState.FETCHING,
+    ProductState.BEHIND,
+    ProductState.CURRENT,
+    ProductState.IGNORED,
+    ProductState.AVAILABLE,
+)
+"""How bad each state is, the worst first: what an operator meant is better than what befell the mirror."""
+
+
 def of_product(
     line: ProductLine | ProductStatus, mirror: MirrorLine | MirrorStatus | None, limit: float | None
 ) -> ProductState:
@@ -52,7 +70,7 @@ def late(line: ProductLine | ProductStatus, limit: float | None) -> bool:
     return line.selected and line.lag is not None and limit is not None and line.lag > limit
 
 
-TROUBLES: dict[str, str] = {Trouble.FAILED: "failing", Trouble.QUARANTINED: "blocked"}
+TROUBLES: dict[str, str] = {Trouble.FAILED: "to retry", Trouble.QUARANTINED: "blocked"}
 """A fileset that is tried again by itself, and one that waits for an operator."""
 
 FILES = {

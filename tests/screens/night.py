@@ -10,6 +10,7 @@ from pathlib import Path
 from core.engine.lease import Lease
 from core.store.bulk import table
 from core.store.database import Database
+from core.store.events import AUDIT
 from core.store.ids import file_id
 
 NOW = 1_795_161_482.0
@@ -227,8 +228,8 @@ async def _past(db: Database) -> None:
     for step in range(360):
         wave = 1.0e9 * (1.2 + math.sin(step / 23) * 0.7 + math.sin(step / 5) * 0.25)
         for product, share in ((1, 0.4), (3, 0.15), (4, 0.35), (8, 0.1)):
-            rows.append((int(NOW) // 10 * 10 - 3600 + step * 10, product, 12, max(0, int(wave * share))))
-    await db.run_many("INSERT INTO history VALUES (?, ?, ?, ?)", rows)
+            rows.append((int(NOW) // 10 * 10 - 3600 + step * 10, product, max(0, int(wave * share))))
+    await db.run_many("INSERT INTO history VALUES (?, ?, ?)", rows)
     disks = [
         (mirror, int(NOW - 86_400 + hour * 3600), int(9e12 - hour * 7e10), int(40e12))
         for mirror in (1, 2)
@@ -244,7 +245,7 @@ async def _past(db: Database) -> None:
             "diff-nightly",
             "line 118 refused: a name may not contain a slash: '../../etc/cron.d/x'",
         ),
-        (3600, "info", "ps1", None, "pause by mira: 1 product"),
+        (3600, AUDIT, "ps1", None, "pause by mira: 1 product: ps1/md-fix"),
         (2400, "error", "ps1", "ipp-misc", "catalog.smf in quarantine: came twice with the same wrong MD5"),
         (900, "warning", "ps1", "diff-nightly", "12 transfers failed: the server answered 503 Service Unavailable"),
         (240, "info", "cmip", None, "2 products listed, nothing new"),

@@ -27,6 +27,8 @@ WIDTH, HEIGHT, FONT_SIZE, BASELINE = 10, 20, 16.6, 15
 MARGIN = 8
 FONTS = ("DejaVu Sans Mono", "Liberation Mono", "Menlo", "Consolas", "monospace")
 DIM = 0.4
+WIDE, SMALL = (120, 40), (80, 24)
+"""The terminals for which the screens were designed."""
 BLANK = " \N{NO-BREAK SPACE}"
 CORNERS = {"╭": (1, 5), "╮": (1, -5), "╰": (-1, 5), "╯": (-1, -5)}
 """Whether the line comes from below or from above, and where it turns to."""
@@ -61,9 +63,7 @@ Run = tuple[int, str, Look]
 
 def of(app: App[Any]) -> str:
     """Return what stands on the screen of `app`, as SVG; its plain text is the description."""
-    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
-    assert isinstance(update, LayoutUpdate)
-    rows = [list(_runs(segment for strip in row for segment in strip)) for row in update.strips]
+    rows = _rows(app)
     columns, lines = app.size
     classes: dict[Look, str] = {}
     body = "".join(_row(y, row, classes) for y, row in enumerate(rows))
@@ -81,6 +81,18 @@ def of(app: App[Any]) -> str:
     )
 
 
+def looks(app: App[Any]) -> Iterator[tuple[str, Look]]:
+    """Yield the texts that stand on the screen of `app`, and how they look; without lines and blocks."""
+    for _, words, look in (run for row in _rows(app) for run in row):
+        if any(char.isalnum() for char in words):
+            yield words, look
+
+
+def name(stem: str, size: tuple[int, int], colours: bool) -> str:
+    """Return what a picture of `stem` is called."""
+    return f"{stem}-{size[0]}x{size[1]}" if colours else f"{stem}-no-color"
+
+
 def text_of(svg: str) -> list[str]:
     """Return the lines of the screen of which `svg` is a picture."""
     return unescape(svg.partition("<desc>\n")[2].partition("\n</desc>")[0]).split("\n")
@@ -95,6 +107,12 @@ def has_font() -> bool:
     """Tell whether this machine has any font to draw text with."""
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="20">{}</svg>'
     return png(frame.format('<text y="15" font-family="monospace">M</text>')) != png(frame.format(""))
+
+
+def _rows(app: App[Any]) -> list[list[Run]]:
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(update, LayoutUpdate)
+    return [list(_runs(segment for strip in row for segment in strip)) for row in update.strips]
 
 
 def _runs(segments: Iterable[Segment]) -> Iterator[Run]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -23,8 +24,8 @@ from core.engine.lease import Lease
 from core.errors import ExitCode
 from core.store.database import Database
 from tests.screens import disaster, night, picture
+from tests.screens.picture import SMALL, WIDE
 from tests.screens.welcome import FirstRun
-from tests.servers.datastore import Fault
 from tests.whole.service import PATIENCE
 from tui.app import Dashboard
 
@@ -36,10 +37,26 @@ ENGINE = 4711
 
 
 class Drawn(Protocol):
-    """Something of which there is a picture."""
+    """Something of which there are pictures."""
 
-    async def draw(self, folder: Path) -> str:
-        """Return it as SVG; `folder` is empty, and it may write there."""
+    def names(self, stem: str) -> list[str]:
+        """Return what its pictures are called."""
+
+    async def draw(self, folder: Path) -> list[str]:
+        """Return them as SVG; `folder` is empty, and it may write there."""
+
+
+State = Callable[[Path], Coroutine[Any, Any, Path]]
+_BUILT: dict[State, tempfile.TemporaryDirectory[str]] = {}
+
+
+async def _seeded(state: State, folder: Path) -> Path:
+    """Put a state into `folder`, made once and copied from then on; return the configuration file."""
+    if state not in _BUILT:
+        _BUILT[state] = tempfile.TemporaryDirectory()
+        await state(Path(_BUILT[state].name))
+    shutil.copytree(_BUILT[state].name, folder, dirs_exist_ok=True)
+    return folder / "mirrortui.toml"
 
 
 async def _empty(folder: Path) -> Path:
@@ -51,25 +68,28 @@ async def _empty(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Scene:
-    """A dashboard on which `keys` were pressed, until it says `shows`.
+    """A dashboard on which `keys` were pressed, until it says `shows`: in the first of `sizes`, then in the others.
 
     `own`: it has started the engine; `dies`: the engine has ended since. `moves`: bytes come.
     """
 
     keys: Sequence[str] = ()
     shows: str = "LIVE"
-    columns: int = 120
-    lines: int = 40
-    state: Callable[[Path], Coroutine[Any, Any, Path]] = night.build
+    sizes: Sequence[tuple[int, int]] = (WIDE, SMALL)
+    state: State = night.build
     moves: bool = True
     own: bool = True
     dies: bool = False
     read_only: bool = False
     colours: bool = True
 
-    async def draw(self, folder: Path) -> str:
+    def names(self, stem: str) -> list[str]:
+        """Return what the pictures are called: one for each size."""
+        return [picture.name(stem, size, self.colours) for size in self.sizes]
+
+    async def draw(self, folder: Path) -> list[str]:
         """Play the scene, and return what is on the screen at its end."""
-        file = await self.state(folder)
+        file = await _seeded(self.state, folder)
         lease = night.lease(folder)
         lease.take()
         try:
@@ -83,13 +103,13 @@ class Scene:
         holder = {"pid": ENGINE, "host": HOST, "since": int(night.NOW) - 86_400}
         lease.path.write_text(json.dumps({**holder, "starter": os.getpid()} if self.own else holder))
 
-    async def _play(self, folder: Path, file: Path, lease: Lease) -> str:
+    async def _play(self, folder: Path, file: Path, lease: Lease) -> list[str]:
         now = [night.NOW - night.TEN]
         config = load_config(file, with_secrets=False)
         app = Dashboard(config, file, read_only=self.read_only, clock=lambda: now[0], ticks=lambda: now[0])
         app.main.config = config.model_copy(update={"engine": config.engine.model_copy(update={"state": HOME})})
         app.animation_level = "none"
-        async with app.run_test(size=(self.columns, self.lines), notifications=True) as pilot:
+        async with app.run_test(size=self.sizes[0], notifications=True) as pilot:
             stage = Stage(app, pilot)
             await stage.until(lambda: app.main.snapshot.overview is not None, "the state on the screen")
             now[0] = night.NOW
@@ -100,11 +120,9 @@ class Scene:
             if self.dies:
                 lease.release()
             await stage.settled()
-            for key in self.keys:
-                await pilot.press(key)
-                await stage.settled()
+            await pilot.press(*self.keys)
             await stage.until(lambda: self.shows in picture.of(app), f"{self.shows!r} on the screen")
-            return await stage.settled()
+            return [await stage.resized(size) for size in self.sizes]
 
 
 class Stage:
@@ -124,6 +142,11 @@ class Stage:
         except TimeoutError:
             screen = "\n".join(picture.text_of(picture.of(self._app)))
             raise AssertionError(f"waited in vain for {what}:\n{screen}") from None
+
+    async def resized(self, size: tuple[int, int]) -> str:
+        """Return the picture in a terminal of this size."""
+        await self._pilot.resize_terminal(*size)
+        return await self.settled()
 
     async def settled(self) -> str:
         """Return the picture as soon as a further reading of the state doesn't change it."""
@@ -145,7 +168,7 @@ class Stage:
     def _at_rest(self) -> bool:
         """A question keeps its command waiting: that is for the next key."""
         busy = any(worker.group == "command" and not worker.is_finished for worker in self._app.workers)
-        return not busy or isinstance(self._app.screen, ModalScreen)
+        return not self._app.typed and (not busy or isinstance(self._app.screen, ModalScreen))
 
 
 @contextmanager
@@ -160,69 +183,80 @@ def surroundings(folder: Path, colours: bool = True) -> Iterator[None]:
         yield
 
 
-PICTURES: dict[str, Drawn] = {
-    "main-120x40": Scene(),
-    "main-80x24": Scene(columns=80, lines=24),
-    "main-no-color": Scene(colours=False),
+MATRIX: dict[str, Scene] = {
+    "main": Scene(),
     "products": Scene(("G", "k"), "press m to begin"),
     "queue": Scene(("2", "down"), "J/K Move"),
     "failed": Scene(("3",), "A Accept"),
     "details-overview": Scene(("2", "down", "enter"), "exposure"),
-    "details-files": Scene(("2", "down", "enter", "f"), "chip.00.fits"),
-    "details-errors": Scene(("3", "enter", "e"), "seen: "),
-    "details-80x24": Scene(("enter",), "all detections", 80, 24),
+    "details-files": Scene(("2", "down", "f"), "chip.00.fits"),
+    "details-errors": Scene(("3", "e"), "seen: "),
     "log": Scene(("5", "up", "up"), "stopped here"),
-    "filter": Scene(("2", "/", *"gpc1", "enter"), "/gpc1"),
-    "problems": Scene(("!",), "problems only"),
-    "confirm": Scene(("2", "down", "space", "space", "space", "x"), "Cancel?"),
-    "confirm-typed": Scene(("2", "*", "h"), "Enter to do it"),
-    "limits": Scene(("L",), "as configured"),
-    "copy": Scene(("2", "down", "space", "space", "space", "y"), "Copied if"),
     "help": Scene(("?",), "type to search"),
-    "help-80x24": Scene(("?", *"retry"), "Retry all", 80, 24),
     "palette": Scene(("ctrl+p", *"pri"), "Raise priority"),
-    "quit": Scene(("q",), "Leave the dashboard?"),
+    "confirm": Scene(("2", "down", "space", "space", "space", "x"), "No, change nothing"),
     "attached": Scene(("q",), "It was there before you came", own=False),
     "read-only": Scene(("2", "x"), "is read-only", read_only=True, own=False),
+    "disaster": Scene((), "x2 stopped", state=disaster.build, moves=False),
+}
+"""What is drawn in both sizes, and without colours."""
+PICTURES: dict[str, Drawn] = {
+    **MATRIX,
+    **{f"{stem} ": replace(scene, sizes=(WIDE,), colours=False) for stem, scene in MATRIX.items()},
+    "filter": Scene(("2", "/", *"gpc1", "enter"), "/gpc1", (WIDE,)),
+    "problems": Scene(("!",), "problems only", (WIDE,)),
+    "confirm-typed": Scene(("2", "*", "h"), "Enter to do it"),
+    "limits": Scene(("L",), "as configured"),
+    "theme": Scene(("T", "down"), "Enter keeps it", (WIDE,)),
+    "contrast": Scene(("T", "c"), "LIVE", (WIDE,)),
+    "copy": Scene(("2", "down", "space", "space", "space", "y"), "Copied if", (WIDE,)),
+    "help-search": Scene(("?", *"retry"), "Retry all", (SMALL,)),
+    "quit": Scene(("q",), "Leave the dashboard?"),
     "no-engine": Scene((), "NO ENGINE", moves=False, dies=True),
     "first-minutes": Scene((), "no product is known yet", state=_empty, moves=False),
-    "disaster": Scene((), "x2 stopped", state=disaster.build, moves=False),
     "disaster-failed": Scene(("3",), "A Accept", state=disaster.build, moves=False),
-    "disaster-80x24": Scene((), "x2 stopped", 80, 24, state=disaster.build, moves=False),
-    "tiny-40x10": Scene(columns=40, lines=10),
-    "tiny-queue-40x10": Scene(("2",), "2 Queue", 40, 10),
-    "wide-200x50": Scene(columns=200, lines=50),
-    "welcome": FirstRun("source"),
-    "welcome-products": FirstRun(),
-    "welcome-80x24": FirstRun(columns=80, lines=24),
-    "welcome-no-color": FirstRun(colours=False),
-    "welcome-file": FirstRun("file"),
-    "welcome-check": FirstRun("check"),
-    "welcome-down": FirstRun(fault=Fault.status(503)),
+    "tiny": Scene(sizes=((40, 10),)),
+    "tiny-queue": Scene(("2",), "2 Queue", ((40, 10),)),
+    "wide": Scene(sizes=((200, 50),)),
+    "welcome": FirstRun(("source", "products", "file", "check")),
+    "welcome ": FirstRun(("products",), (WIDE,), colours=False),
+    "welcome-down": FirstRun(("down",)),
 }
-"""Each picture, by the name of its file."""
+"""By stem, what there are pictures of; a blank after it tells those without colours from the others."""
 
 
-async def draw(name: str) -> str:
-    """Draw one picture in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        return await PICTURES[name].draw(Path(folder))
+def names() -> list[str]:
+    """Return what all pictures are called."""
+    return [name for stem, drawn in PICTURES.items() for name in drawn.names(stem.strip())]
+
+
+async def draw(stem: str, folder: Path | None = None) -> dict[str, str]:
+    """Return the pictures of one stem by name, drawn in a folder of their own."""
+    drawn = PICTURES[stem]
+    with tempfile.TemporaryDirectory() as empty:
+        return dict(zip(drawn.names(stem.strip()), await drawn.draw(folder or Path(empty)), strict=True))
 
 
 def main() -> None:
-    """Write all pictures, and remove those that nobody draws."""
+    """Write all pictures, those without colours as SVG only, and remove what nobody draws."""
     TARGET.mkdir(exist_ok=True)
+    kept = set(names())
     for old in [*TARGET.glob("*.svg"), *TARGET.glob("*.png")]:
-        if old.stem not in PICTURES:
+        if old.stem not in kept or old.suffix == ".png":
             old.unlink()
     with_png = picture.has_font()
-    for name in PICTURES:
-        svg = asyncio.run(draw(name))
-        (TARGET / f"{name}.svg").write_text(svg)
-        if with_png:
-            (TARGET / f"{name}.png").write_bytes(picture.png(svg))
+    for stem in PICTURES:
+        for name, svg in asyncio.run(draw(stem)).items():
+            (TARGET / f"{name}.svg").write_text(svg)
+            if with_png and has_png(name):
+                (TARGET / f"{name}.png").write_bytes(picture.png(svg))
     if not with_png:
         sys.stderr.write("no font to draw PNG with; on Debian and Ubuntu: apt install fonts-dejavu-core\n")
+
+
+def has_png(name: str) -> bool:
+    """Tell whether there is a PNG of a picture, too."""
+    return not name.endswith("-no-color")
 
 
 if __name__ == "__main__":

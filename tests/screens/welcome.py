@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from textual.widgets import Input
 
 from core.units import format_time
 from tests.screens import night, picture
+from tests.screens.picture import SMALL, WIDE
 from tests.servers.datastore import DataStore, Fault, ServedFile
 from tests.tui.welcome.first_run import Operator, first_run
 
@@ -23,6 +24,7 @@ HERE = "/srv/archives"
 """Where it seems to be: as long as the real folder, in whose place it is drawn."""
 PORT = "18080"
 DISK = SimpleNamespace(f_frsize=4096, f_bavail=105_000_000, f_blocks=290_000_000)
+Step = Literal["source", "products", "file", "check", "down"]
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 PRODUCTS = (
     ("md-all-rel-200907", "ipp-dist", "MD fields release, July", 1204, 12, 56_000_000, 6 * HOUR),
@@ -47,46 +49,67 @@ def fill(store: DataStore) -> None:
 
 @dataclass(frozen=True)
 class FirstRun:
-    """A first run that was led to a step; with a `fault` of the root index it gets to the second at most."""
+    """A first run that is led from step to step; at those of `steps` there is a picture in each of `sizes`.
 
-    step: Literal["source", "products", "file", "check"] = "products"
-    columns: int = 120
-    lines: int = 40
+    The step ``down`` is the second one when the root index can't be had, and the last.
+    """
+
+    steps: Sequence[Step]
+    sizes: Sequence[tuple[int, int]] = (WIDE, SMALL)
     colours: bool = True
-    fault: Fault | None = None
 
-    async def draw(self, folder: Path) -> str:
-        """Return the picture; it is taken in a folder of its own, whose name is as long as HERE."""
+    def names(self, stem: str) -> list[str]:
+        """Return what the pictures are called."""
+        stems = [f"{stem}-{step}" for step in self.steps] if len(self.steps) > 1 else [stem]
+        return [picture.name(one, size, self.colours) for one in stems for size in self.sizes]
+
+    async def draw(self, folder: Path) -> list[str]:
+        """Return the pictures; they are taken in a folder of its own, whose name is as long as HERE."""
         with DataStore() as store, surroundings(self.colours) as here:
             fill(store)
-            if self.fault is not None:
-                store.fault("index.txt", self.fault, times=None)
-            async with first_run((self.columns, self.lines), clock=lambda: night.NOW) as operator:
-                await self._lead(operator, store.url)
-                for field in operator.app.screen.query(Input):
-                    field.cursor_blink = False
-                return picture.of(operator.app).replace(here, HERE).replace(str(store.port), PORT)
+            if "down" in self.steps:
+                store.fault("index.txt", Fault.status(503), times=None)
+            async with first_run(self.sizes[0], clock=lambda: night.NOW) as operator:
+                found = []
+                async for step in self._steps(operator, store.url):
+                    if step in self.steps:
+                        found += [await self._look(operator, size) for size in (*self.sizes, self.sizes[0])][:-1]
+                return [one.replace(here, HERE).replace(str(store.port), PORT) for one in found]
 
-    async def _lead(self, operator: Operator, url: str) -> None:
+    async def _look(self, operator: Operator, size: tuple[int, int]) -> str:
+        """Return what the screen looks like in this size, as soon as it doesn't change any more."""
+        await operator.resize(*size)
+        for field in operator.app.screen.query(Input):
+            field.cursor_blink = False
+        before = ""
+        while (after := picture.of(operator.app)) != before:
+            before = after
+            await operator.pause()
+        return after
+
+    async def _steps(self, operator: Operator, url: str) -> AsyncIterator[Step]:
+        """Lead the operator on, and yield each step when all of it is on the screen."""
         await operator.sees("URL")
         await operator.fill("url", url)
         await operator.sees("its index.txt lists", "will be created")
-        if self.step == "source":
-            return
+        yield "source"
         await operator.press("enter")
-        if self.fault is not None:
+        if "down" in self.steps:
             await operator.sees("r reads again")
+            yield "down"
             return
         await operator.sees("0 of 6 marked", "~5.8 TB", "GB free")
         await operator.press("j", "j", "j", "space", "k", "k", "space")
         await operator.sees("2 of 6 marked")
-        if self.step == "products":
+        yield "products"
+        if self.steps == ("products",):
             return
         await operator.press("enter")
         await operator.sees("[3 File]", "[[mirror]]", "finds it there by itself")
-        if self.step == "check":
-            await operator.press("enter")
-            await operator.sees("All is well")
+        yield "file"
+        await operator.press("enter")
+        await operator.sees("All is well")
+        yield "check"
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ KEYS = {
     "h": "hold", "r": "retry", "R": "retry_all", "J": "move_down", "K": "move_up", "+": "raise", "-": "lower",
     "/": "filter", "!": "problems", "s": "sort", "S": "reverse", "z": "freeze", "F": "follow", "y": "copy",
     "L": "limits", "u": "poll", "v": "verify", "m": "mirror", "A": "accept", "n": "available", ":": "palette",
-    "ctrl+p": "palette", "?": "help", "ctrl+l": "redraw", "E": "engine", "q": "quit",
+    "ctrl+p": "palette", "?": "help", "ctrl+l": "redraw", "T": "theme", "E": "engine", "q": "quit",
 }  # fmt: skip
 
 
@@ -50,8 +50,13 @@ def test_the_table_needs_no_screen() -> None:
         ("now", 21, "ask"), ("accept", 101, "type"),
         ("retry", 20, None), ("retry", 21, "ask"), ("retry_all", 5000, "ask"),
         ("pause_all", 0, "ask"), ("pause_all", 5000, "ask"), ("pause", 1, None),
+        ("pause", 101, "ask"), ("poll", 101, "ask"), ("verify", 20, None), ("verify", 101, "ask"),
         ("mark_all", 100_000, None), ("limits", 1, None),
     ],
 )  # fmt: skip
 def test_it_asks_by_blast_radius(id: str, count: int, needed: str | None) -> None:
     assert confirm_needed(by_id(id), count) == needed
+
+
+def test_the_end_of_a_mirroring_is_always_asked_for() -> None:
+    assert [confirm_needed(by_id("mirror"), count, always=True) for count in (1, 101)] == ["ask", "type"]

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from core.store.ids import POSITION_BITS
 from tests.screens import night
 from tests.tui.playing import Play, playing
 
-WRONG, WAITING = "540 files of gpc1-raw", "3,780 files of gpc1-raw"
+WRONG, WAITING = "540 files", "3,780 files"
 IN_LINES = "3 Failed 4,324 in 6 lines"
 
 
 def rows(play: Play) -> list[str]:
     """Return the rows of the failed pane."""
-    return [line for line in play.screen() if "  in " in line or "quarantine " in line]
+    return [line for line in play.screen() if re.search(r"( in [0-9ms]+|quarantine) │", line)]
 
 
 async def test_much_that_failed_in_one_way_is_one_line(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.press("3")
-        await play.sees(IN_LINES, "3,781 transient")
-        assert "integrity" in await play.sees(f"+ {WRONG}", "came twice", "quarantine")
-        assert "transient" in await play.sees(f"+ {WAITING}", "in 1m00s")
+        await play.sees(IN_LINES, "3,782 to retry, 542 in quarantine")
+        assert "integrity" in await play.sees("gpc1-raw", f"+ {WRONG}", "came twice", "quarantine")
+        assert "transient" in await play.sees("gpc1-raw", f"+ {WAITING}", "503 Service", "in 1m00s")
         await play.to("3 Failed", WRONG)
         await play.sees("failed", "540 files in 30 filesets")
 
@@ -35,7 +38,7 @@ async def test_a_group_is_opened_in_its_place_and_closed(tmp_path: Path) -> None
             await play.sees("3 Failed 4,324 in 546 lines")
             await play.on("3 Failed", f"- {WRONG}")
             await play.press("j")
-            await play.on("3 Failed", "chip.00.fits")
+            await play.on("3 Failed", "…08120….00.fits")
             if closing == "enter":
                 await play.press("k")
             await play.press(closing)
@@ -47,7 +50,7 @@ async def test_one_key_retries_all_of_a_group_by_name(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.to("3 Failed", WRONG)
         await play.press("r")
-        await play.sees("Retry?")
+        await play.sees("Retry 30 filesets?")
         await play.sees("ps1/gpc1-raw/gpc1-raw.08120")
         await play.sees("and 20 more")
         await play.press("y")
@@ -63,7 +66,7 @@ async def test_marks_of_groups_and_single_failures_are_hit_together(tmp_path: Pa
         await play.press("space", "space")
         await play.sees("3 Failed", "2 marked")
         await play.press("h")
-        await play.sees("Hold or release?")
+        await play.sees("Hold 31 filesets?")
         await play.press("y")
         [(kind, target)] = await play.wished(1)
         assert (kind, len(target["filesets"])) == ("hold", 31)
@@ -74,7 +77,7 @@ async def test_a_filter_counts_and_hits_what_it_lets_through(tmp_path: Path) -> 
     async with playing(tmp_path) as play:
         await play.press("3", "/", *"08120", "enter")
         await play.sees("3 Failed 18 in 1 line", "/08120")
-        await play.sees("+ 18 files of gpc1-raw")
+        await play.sees("gpc1-raw", "+ 18 files")
         await play.press("R")
         [(kind, target)] = await play.wished(1)
         assert (kind, target["filesets"]) == ("retry", ["ps1/gpc1-raw/gpc1-raw.08120"])
@@ -83,6 +86,7 @@ async def test_a_filter_counts_and_hits_what_it_lets_through(tmp_path: Path) -> 
 async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.press("3", "s", "s", "s")
+        await play.sees("3 Failed", "sort:next")
         await play.sees("next try▲")
         assert WAITING in rows(play)[0]
         await play.press("S")
@@ -92,14 +96,14 @@ async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
 
 async def test_the_cursor_stays_on_what_becomes_part_of_a_group(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
-        await play.to("3 Failed", "ipp-misc.04097/catalog.smf")
+        await play.to("3 Failed", "…04097/c…alog.smf")
         await play.change(
             f"""WITH n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5)
                 INSERT INTO files (id, name, size, digest, type, state, failure_kind, failure)
                 SELECT s.id << {POSITION_BITS} | x, 'more.' || x, 1, NULL, 'fits', 'quarantined', 'integrity', 'wrong'
                 FROM filesets s, n WHERE s.name = 'ipp-misc.04097'"""
         )
-        await play.on("3 Failed", "+ 6 files of ipp-misc")
+        await play.on("3 Failed", "ipp-misc", "+ 6 files")
 
 
 async def test_evidence_of_a_whole_group_is_accepted_after_a_question(tmp_path: Path) -> None:
@@ -113,7 +117,7 @@ async def test_evidence_of_a_whole_group_is_accepted_after_a_question(tmp_path: 
         play.now[0] += 2
         await play.stage.settled()
         await play.press("A")
-        await play.sees("Accept?")
+        await play.sees("Accept what came of 30 filesets?")
         await play.sees("came 5 bytes, MD5 abc")
         await play.press("y")
         [(kind, target)] = await play.wished(1)
@@ -123,6 +127,19 @@ async def test_evidence_of_a_whole_group_is_accepted_after_a_question(tmp_path: 
 async def test_a_few_failures_are_lines_of_their_own(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.press("3")
-        title = await play.sees("3 Failed 4 ")
+        title = await play.sees("3 Failed 4 ", "2 to retry, 2 in quarantine")
         assert "lines" not in title
-        await play.sees("integrity", "ipp-misc.04097/catalog.smf")
+        await play.sees("integrity", "ipp-misc", "…04097/c…alog.smf", "MD5 is 9e107d9d3", "quarantine")
+        await play.pilot.resize_terminal(200, 50)
+        await play.sees("integrity", "ipp-misc.04097/catalog.smf", "the index says")
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(120, 40), (80, 24)])
+async def test_each_row_tells_its_product_and_why_in_the_space_there_is(
+    tmp_path: Path, columns: int, lines: int
+) -> None:
+    async with playing(tmp_path, night.build, columns, lines) as play:
+        await play.press("3")
+        await play.sees("kind", "product", "what", "why", "next try")
+        await play.sees("missing", "gpc1-raw", "…08119/c…alog.smf", "404 Not Found: the", "in 11m20s")
+        await play.sees("transient", "diff-nightly", "…05413/c…alog.smf", "503 Service Unavailab", "in 22m40s")

@@ -56,10 +56,10 @@ def test_the_time_that_is_left(left: int, rate: float, seconds: float | None) ->
         ((), 5, ""),
         ((0, 0, 0), 5, "▁▁▁"),
         ((0, 4, 8), 5, "▁▅█"),
-        ((9, 9, 1, 8), 2, "▂█"),
+        ((9, 9, 1, 8), 2, "█▅"),
         ((1,), 1, "█"),
     ],
-    ids=["no history", "idle", "rising", "the last ones", "one"],
+    ids=["no history", "idle", "rising", "two in one", "one"],
 )
 def test_a_history_in_blocks(values: Sequence[float], width: int, shown: str) -> None:
     assert fmt.sparkline(values, width) == shown

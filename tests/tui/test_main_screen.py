@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.store.database import Database
 from tests.screens import disaster, night
 from tests.tui.playing import playing
 from tui.widgets import footer
@@ -13,8 +14,8 @@ from tui.widgets import footer
 
 async def test_on_a_narrow_screen_the_why_of_the_cursors_row_stands_in_the_border(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build, 80, 24) as play:
-        await play.press("G", "k", "k", "k", "k")
-        line = await play.sees("╰─ ", "waiting to retry until")
+        await play.press("G", "k", "k", "k", "k", "k")
+        line = await play.sees("╰─ ", "1 fileset failing: the server answered 503 Service Unavailable; next try ")
         assert "│" not in line
         await play.press("2", "G")
         await play.press("3")
@@ -33,9 +34,116 @@ async def test_a_limit_that_is_reached_is_the_why_of_what_is_fetched(tmp_path: P
     async with playing(tmp_path, night.build, 80, 24) as play:
         play.now[0] += night.TEN
         await play.change("UPDATE transfers SET received = received + 50000000")
-        await play.sees("╰─ the source gives", "current in")
+        await play.sees("╰─ datastore.example.org gives 3", " needed; current in")
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '1000000')")
-        await play.sees("╰─ bandwidth limit of 1.0 MB/s reached: current in")
+        await play.sees("╰─ bandwidth limit of 1.0 MB/s reached, 112.9 MB/s needed; current in")
+
+
+async def test_a_paused_product_is_paused_and_its_failures_are_not_why(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        await play.press("/", *"gpc1-raw", "enter")
+        await play.change("DELETE FROM transfers")
+        await play.sees("╰─ 1 fileset failing: the server answered 404 Not Found")
+        await play.change("UPDATE products SET paused = 'by root' WHERE name = 'gpc1-raw'")
+        line = await play.sees("╰─ paused by root")
+        assert "404" not in line
+
+
+async def test_most_of_what_failed_is_the_why_with_its_number(tmp_path: Path) -> None:
+    async with playing(tmp_path, disaster.build, 90, 24) as play:
+        await play.change("DELETE FROM hosts")
+        await play.change("UPDATE products SET error = NULL, error_kind = NULL")
+        await play.press("/", *"gpc1-raw", "enter")
+        await play.sees("╰─ blocked by 30 in quarantine: came twice with the same wrong MD5")
+        await play.change("UPDATE filesets SET trouble = 'failed' WHERE trouble = 'quarantined'")
+        await play.change("DELETE FROM files WHERE state = 'quarantined'")
+        await play.sees("╰─ 241 filesets failing: the server answered 503 Service Unavailable (210 of them); ")
+
+
+async def test_after_a_limit_or_a_pause_the_rate_is_taken_anew(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        play.now[0] += night.TEN
+        await play.change("UPDATE transfers SET received = received + 10000000")
+        await play.sees("15.0 MB/s", "60m, max")
+        await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '2000000')")
+        await play.sees("limit 2.0 MB/s")
+        play.now[0] += 2
+        await play.change("UPDATE transfers SET received = received + 200000")
+        await play.sees("  1.5 MB/s", "60m, max")
+        await play.change("UPDATE mirrors SET paused = 'by root'")
+        await play.sees("paused by root")
+        play.now[0] += 2
+        await play.sees("  0 B/s", "60m, max")
+
+
+async def test_the_highest_rate_of_the_hour_is_not_forgotten(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.sees("60m, max 214.")
+        play.now[0] += night.TEN
+        await play.change("UPDATE transfers SET received = received + 200000000")
+        await play.sees("300.0 MB/s", "60m, max 300.0 MB/s")
+        play.now[0] += 20
+        await play.sees("  0 B/s", "60m, max 300.0 MB/s")
+
+
+@pytest.mark.parametrize("columns", [100, 120, 200])
+async def test_the_history_of_a_product_is_one_line_of_its_details(tmp_path: Path, columns: int) -> None:
+    async with playing(tmp_path, night.build, columns) as play:
+        line = await play.sees("1 h  ")
+        screen = play.screen()
+        history = line.rpartition("1 h")[2].strip(" │▁")
+        assert len(history) > columns // 8
+        below = screen[screen.index(line) + 1]
+        assert "source" in below, "it takes one line"
+
+
+async def with_many(folder: Path) -> Path:
+    """Write a state with thirty products more that were never listed."""
+    file = await night.build(folder)
+    async with await Database.open_writer(folder / "mirror.db") as db, db.transaction():
+        await db.run_many(
+            "INSERT INTO products (mirror_id, name, selected) VALUES (1, ?, 1)",
+            [(f"more.{at:02d}",) for at in range(30)],
+        )
+    return file
+
+
+async def test_problems_out_of_sight_are_counted_in_the_border(tmp_path: Path) -> None:
+    async with playing(tmp_path, with_many, 80, 24) as play:
+        rows = play.app.main.lists.products.page
+        await play.sees("1 Products", f"! {35 - rows} below")
+        await play.press("3", "1", *"j" * rows)
+        await play.sees("1 Products", f"! 1 above, {34 - rows} below")
+        await play.press("G")
+        title = await play.sees("1 Products", " above")
+        assert "below" not in title
+
+
+async def test_at_first_the_cursor_is_on_the_worst_however_the_list_is_sorted(tmp_path: Path) -> None:
+    async def the_same(folder: Path) -> Path:
+        file = folder / "mirrortui.toml"
+        return file if file.exists() else await night.build(folder)
+
+    async with playing(tmp_path, the_same, 80, 24) as play:
+        await play.on("1 Products", "! LAG")
+        await play.press("s", "s", "3")
+        await play.sees("1 Products", "sort:product")
+    async with playing(tmp_path, the_same, 80, 24) as play:
+        await play.sees("1 Products", "sort:product")
+        await play.on("1 Products", "! LAG")
+
+
+async def test_what_an_operator_has_paused_is_not_among_the_worst(tmp_path: Path) -> None:
+    async with playing(tmp_path, disaster.build, 120, 40) as play:
+        await play.change("UPDATE mirrors SET paused = 'by mira', stopped = NULL WHERE name = 'lsst'")
+        await play.sees("= paused", "lsst/")
+        screen = play.screen()
+        rows = screen[: next(at for at, line in enumerate(screen) if "─ 2 Queue" in line)]
+        words = ("x stopped", "! ALARM", "! LAG", "? unlisted", "= paused")
+        states = [word for line in rows[3:] for word in words if line.startswith("│") and word in line[:40]]
+        assert states[:2] == ["x stopped", "x stopped"]
+        assert states[-1] == "= paused"
+        assert states.index("! ALARM") < states.index("! LAG") < states.index("? unlisted") < states.index("= paused")
 
 
 async def test_beside_the_details_the_border_is_blank(tmp_path: Path) -> None:
@@ -55,8 +163,8 @@ async def test_how_far_a_product_may_lag_and_when_it_was_polled_are_columns(tmp_
 async def test_a_key_that_means_nothing_is_told_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(footer, "HINT_SECONDS", 0.2)
     async with playing(tmp_path, night.build) as play:
-        await play.pilot.press("T")
-        await play.sees("T is no command here", "? Help")
+        await play.pilot.press("Z")
+        await play.sees("Z is no command here", "? Help")
         await play.sees("Space Mark", "? Help")
         await play.pilot.press("j")
         await play.sees("Space Mark")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.rates import WINDOW, Rates
+from tui.rates import WINDOW, Highest, Rates
 
 
 def rate_of(*readings: tuple[float, float]) -> float:
@@ -55,3 +55,25 @@ def test_each_key_has_a_rate_of_its_own() -> None:
         rates.note(1, second, second * 10)
         rates.note(("fileset", 1), second, second * 70)
     assert (rates.rate(1), rates.rate(("fileset", 1)), rates.rate(2)) == (10, 70, 0)
+
+
+def test_under_other_conditions_a_rate_is_taken_anew_and_stays_what_it_was_until_then() -> None:
+    rates = Rates()
+    for second in range(11):
+        rates.note("a", second, second * 1000.0)
+    rates.begin_anew()
+    assert rates.rate("a") == 1000
+    rates.note("a", 10.5, 10_000)
+    assert rates.rate("a") == 1000, "too little is known"
+    rates.note("a", 11, 10_050)
+    assert rates.rate("a") == 50
+    rates.begin_anew()
+    rates.note("a", 11.5, 3)
+    assert rates.rate("a") == 0, "a counter that begins anew has no rate from before"
+
+
+def test_the_highest_is_kept_for_its_time_then_the_next_one_is() -> None:
+    highest = Highest(60)
+    values = [(0, 5), (10, 9), (20, 3), (30, 7), (40, 1)]
+    assert [highest.note(at, value) for at, value in values] == [5, 9, 9, 9, 9]
+    assert [highest.note(at, 0) for at in (70, 71, 90, 91, 101, 200)] == [9, 7, 7, 1, 0, 0]

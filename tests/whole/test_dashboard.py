@@ -28,7 +28,8 @@ from tests.whole.screen import (
 from tests.whole.service import seen, serving, wait_until
 from tests.whole.site import Site, fill, register
 
-LIVE = "LIVE pid "
+LIVE, ATTACHED = "LIVE pid ", "attached pid "
+"""Of an engine that this dashboard has started, and of another one."""
 
 
 @pytest.fixture(name="gate")
@@ -57,7 +58,7 @@ def test_a_dashboard_attaches_to_the_service_that_runs(site: Site, datastore: Da
     with serving(site) as service:
         wait_until(lambda: engine_of(site), "the service")
         with dashboard(site) as terminal:
-            terminal.wait_for(f"{LIVE}{service.pid}@")
+            terminal.wait_for(f"{ATTACHED}{service.pid}@")
             wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
             leave(terminal)
 
@@ -80,7 +81,7 @@ def test_while_transfers_run_leaving_asks(site: Site, datastore: DataStore, gate
         assert_left_clean(terminal)
     assert pid_of(site) == pid
     with dashboard(site) as terminal:
-        terminal.wait_for(f"{LIVE}{pid}@")
+        terminal.wait_for(f"{ATTACHED}{pid}@")
         terminal.wait_for(" 2 transfers ")
         terminal.send("q")
         terminal.wait_for(QUESTION)
@@ -88,7 +89,8 @@ def test_while_transfers_run_leaving_asks(site: Site, datastore: DataStore, gate
         assert_left_clean(terminal)
     assert seen(site, "SELECT value FROM settings WHERE key = 'phase'") == [("draining",)]
     with dashboard(site) as terminal:
-        terminal.wait_for(f"DRAINING pid {pid}@")
+        terminal.wait_for(f"{ATTACHED}{pid}@")
+        terminal.wait_for(", draining")
         gate.set()
         terminal.wait_for("NO ENGINE")
         leave(terminal)
@@ -99,7 +101,7 @@ def test_leaving_can_end_the_engine_at_once(site: Site, datastore: DataStore, ga
     fill(datastore, products=1, filesets=1)
     with dashboard(site) as terminal:
         wait_for_row(terminal, QUEUE, "o470.chip.0", "> fetching")
-        terminal.wait_for(" 1 transfers ")
+        terminal.wait_for(" 1 transfer ")
         terminal.send("q")
         terminal.wait_for(QUESTION)
         terminal.send("e")
@@ -171,8 +173,8 @@ def test_of_two_dashboards_each_shows_what_the_other_does(
 ) -> None:
     fill(datastore, products=1)
     with dashboard(site) as first, dashboard(site, "--read-only") as second:
-        first.wait_for("[RW] LIVE")
-        second.wait_for("[RO] LIVE")
+        first.wait_for("[RW] │ LIVE")
+        second.wait_for("[RO] │ attached")
         for terminal in (first, second):
             wait_for_row(terminal, PRODUCTS, "prod0")
         first.send("1p")
@@ -194,7 +196,7 @@ def test_a_read_only_dashboard_starts_no_engine(site: Site, datastore: DataStore
     assert site.once()["exit_code"] == 0
     register(datastore, "prod0", "new")
     with dashboard(site, "--read-only") as terminal:
-        terminal.wait_for("[RO] NO ENGINE")
+        terminal.wait_for("[RO] │ NO ENGINE")
         wait_for_row(terminal, PRODUCTS, "prod0", "current")
         terminal.send("E")
         terminal.wait_for("this dashboard is read-only")

@@ -10,6 +10,7 @@ from tests.terminal import Terminal
 from tests.whole.screen import (
     DETAILS,
     ENTER,
+    ESCAPE,
     FAILED,
     LOG,
     PANES,
@@ -45,6 +46,12 @@ def wait_until_aligned(terminal: Terminal, columns: int) -> None:
     wait_on(terminal, aligned, f"borders in column {columns}")
 
 
+def dismiss(terminal: Terminal, words: str) -> None:
+    """Leave what lies over the dashboard and says `words`."""
+    terminal.send(ESCAPE)
+    wait_on(terminal, lambda: not any(words in line for line in terminal.screen()), f"no {words}")
+
+
 def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: DataStore) -> None:
     for name in BENIGN:
         datastore.add_product(name, description=f"{name}{HOSTILE[0]}{HOSTILE[1]}{HOSTILE[2]}")
@@ -53,10 +60,10 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
     for name in HOSTILE:
         datastore.add_fileset(BENIGN[0], name, {"a.fits": b"1"})
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "[x/[x", "the server ")
+        wait_for_row(terminal, FAILED, "[x/[x", "404 ")
         wait_for_row(terminal, PRODUCTS, "[@click=app.quit]x")
         wait_for_row(terminal, PRODUCTS, "観測 データ")
-        wait_for_row(terminal, FAILED, f"3 Failed {len(BENIGN) + len(HOSTILE)}", "5 rejected")
+        wait_for_row(terminal, FAILED, f"3 Failed {len(BENIGN) + len(HOSTILE)}", "5 in quarantine")
         wait_until_aligned(terminal, 120)
         for title in (PRODUCTS, QUEUE, FAILED):
             go(terminal, title)
@@ -67,6 +74,11 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
                 terminal.send(tab)
             go(terminal, title)
             wait_until_aligned(terminal, 120)
+        go(terminal, QUEUE)
+        for keys, words in (("*x", "Cancel 6 filesets?"), (":", "Find a command"), ("p", "Pause 6 products?")):
+            terminal.send(keys)
+            terminal.wait_for(words)
+            dismiss(terminal, words)
         go(terminal, PRODUCTS)
         terminal.send("g*p")
         wait_for_row(terminal, PRODUCTS, "= paused")
@@ -102,7 +114,7 @@ def test_every_pane_is_reached_on_every_screen(full_site: Site) -> None:
         wait_until(lambda: full_site.run("status").out, "the service")
         for columns, lines, env in screens:
             with dashboard(full_site, columns=columns, lines=lines, env=env) as terminal:
-                terminal.wait_for("LIVE" if columns < 80 else f"LIVE pid {service.pid}")
+                terminal.wait_for(f"attached {service.pid}" if columns < 80 else f"attached pid {service.pid}")
                 for title in PANES:
                     terminal.send(title[0])
                     wait_for_row(terminal, title, WORD_OF[title])

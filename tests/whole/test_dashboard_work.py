@@ -44,7 +44,7 @@ def test_a_night_of_failures_is_understood_and_mended_by_one_key(site: Site, dat
         wait_for_row(terminal, PRODUCTS, "prod1", "x failing")
         assert kinds(pane(terminal, FAILED)) == ["integrity"] * 3 + ["missing"]
 
-        put_cursor(terminal, FAILED, "o470.chip.2/")
+        put_cursor(terminal, FAILED, "…hip.2/")
         wait_for_row(terminal, DETAILS, "o470.chip.2", "x blocked")
         show_details(terminal, "e")
         wait_for_row(terminal, DETAILS, "try 2 integrity")
@@ -56,7 +56,7 @@ def test_a_night_of_failures_is_understood_and_mended_by_one_key(site: Site, dat
         wait_for_row(terminal, DETAILS, "o470.chip.2.1.fits", "quarantined")
         wait_for_row(terminal, DETAILS, "o470.chip.2.0.fits", "fetched")
 
-        put_cursor(terminal, FAILED, "o471.chip.2/")
+        put_cursor(terminal, FAILED, "missing")
         show_details(terminal, "e")
         wait_for_row(terminal, DETAILS, "404 Not Found")
 
@@ -130,7 +130,7 @@ def test_the_queue_obeys(site: Site, datastore: DataStore) -> None:
         terminal.send("g")
         put_cursor(terminal, QUEUE, given_up)
         terminal.send("x")
-        terminal.wait_for("Cancel?")
+        terminal.wait_for("Cancel 1 fileset?")
         terminal.send("y")
         wait_for_no_row(terminal, QUEUE, given_up)
         assert states(site)[given_up.strip()] == "cancelled"
@@ -226,7 +226,7 @@ def test_hundreds_that_fail_are_told_once_and_retried_by_one_key(site: Site, dat
         datastore.heal()
         go(terminal, FAILED)
         terminal.send("R")
-        terminal.wait_for("Retry all?")
+        terminal.wait_for("Retry 200 filesets?")
         terminal.send("y")
         for product in ("prod0", "prod1"):
             wait_for_row(terminal, PRODUCTS, product, "+ current")

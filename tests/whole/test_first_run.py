@@ -113,7 +113,7 @@ def test_from_no_configuration_to_published_filesets(
     assert published(nowhere.folder / "data") == wanted
     assert nowhere.file.stat().st_mode & 0o777 == 0o600
     with nowhere.terminal() as terminal:
-        terminal.wait_for("LIVE")
+        terminal.wait_for(" pid ")
         wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
         leave(terminal)
 

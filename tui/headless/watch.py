@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -78,7 +77,7 @@ async def _read(config: Config) -> Report:
         return Report((), ())
     with state_errors_told(config.engine.state):
         async with await Database.open_look(config.engine.state) as db:
-            return await report.gather(db, time.time())
+            return await report.gather(db, time.time(), running=held(config.engine.state))
 
 
 def _holder(config: Config) -> str | None:
@@ -94,7 +93,7 @@ def _print_status(config: Config, found: Report) -> None:
     wishes = {one.mirror: one for one in report.wishes(found, config)}
     for mirror in found.mirrors:
         configured = next((one for one in config.mirrors if one.name == mirror.name), None)
-        _print_mirror(_at_rest(mirror) if not running else mirror, configured.lag_limit if configured else _unlimited)
+        _print_mirror(mirror, configured.lag_limit if configured else _unlimited)
         if mirror.name in wishes:
             _print_wishes(wishes[mirror.name])
     if not found.mirrors:
@@ -105,11 +104,6 @@ def _print_status(config: Config, found: Report) -> None:
 
 def _unlimited(_: str) -> None:
     """Let a product lag as it will."""
-
-
-def _at_rest(mirror: MirrorStatus) -> MirrorStatus:
-    """Return the same without transfers under way: an engine that died has left its own in the state."""
-    return replace(mirror, products=tuple(replace(product, active=0) for product in mirror.products))
 
 
 def _print_mirror(mirror: MirrorStatus, lag_limit: Callable[[str], float | None]) -> None:

@@ -231,6 +231,8 @@ def _print_summary(result: Result, found: Report) -> None:
         for product in mirror.products:
             if product.selected and product.backlog_filesets:
                 click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} not published yet")
+    for host, until, reason in found.rests:
+        click.echo(f"{display(host)} is left alone until {format_time(until)}: {reason}")
     for line in watch.failure_lines(found):
         click.echo(line)
 

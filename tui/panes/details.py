@@ -20,6 +20,7 @@ from core.store.screens import (
 from core.store.screens.failed import LIMIT
 from core.text import display
 from core.units import counted
+from core.urls import host_words
 from tui import format as fmt
 from tui import states
 from tui.panes import failed, log, products, queue
@@ -60,9 +61,16 @@ def nothing() -> list[Line]:
 
 
 def product_overview(
-    snapshot: Snapshot, details: ProductDetails, limit: float | None, permanent: Callable[[ProductLine], str]
+    snapshot: Snapshot,
+    details: ProductDetails,
+    limit: float | None,
+    permanent: Callable[[ProductLine], str],
+    width: int,
 ) -> list[Line]:
-    """Tell all of one product; `permanent` gives the configuration line that would keep an operator's wish."""
+    """Tell all of one product in lines of `width` cells.
+
+    `permanent` gives the configuration line that would keep an operator's wish.
+    """
     line = details.line
     mirror = products.mirror_of(snapshot, line)
     found = products.mark(line, mirror, limit)
@@ -70,11 +78,11 @@ def product_overview(
         [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), found.style)],
         *([[(display(line.description, 200), "dim")]] if line.description else []),
     ]
-    if line.selected and (why := reason(snapshot, line)):
+    if line.selected and (why := reason(snapshot, line, limit)):
         lines.append(fact("why", display(why), found.style))
     lines += _figures(snapshot, line, limit, details)
     if snapshot.details_history and line.selected:
-        spark = fmt.sparkline(snapshot.details_history, 30)
+        spark = fmt.sparkline(snapshot.details_history, max(1, width - LABEL))
         lines.append([(f"{'1 h':<{LABEL}}", "dim"), (spark, "accent")])
     if mirror is not None:
         lines += [
@@ -91,18 +99,48 @@ def product_overview(
     return lines
 
 
-def reason(snapshot: Snapshot, line: ProductLine) -> str:
-    """Say why a product is not current; while it is being fetched, how fast that is and how long it takes."""
-    speed = snapshot.rates.get(line.id, 0.0)
-    left = products.remaining(snapshot, line)
-    if line.active and left is not None and line.backlog_bytes:
-        return f"{_limit(snapshot) or f'the source gives {fmt.rate(speed)}'}: current in {fmt.span(left)}"
+def reason(snapshot: Snapshot, line: ProductLine, limit: float | None) -> str:
+    """Say why a product that may lag `limit` seconds is not current: how fast it comes, or what holds it up."""
     if snapshot.engine is None and line.backlog_filesets:
         return "no engine runs"
-    causes = [group for group in snapshot.groups if (group.mirror, group.product) == (line.mirror, line.name)]
-    if line.why and causes and (line.counts.get("failed") or line.counts.get("quarantined")):
-        return f"{line.why}: {max(causes, key=lambda group: group.failures).detail}"
-    return line.why
+    left = products.remaining(snapshot, line)
+    if line.active and line.backlog_bytes and left is not None:
+        return f"{_pace(snapshot, line, limit)}; current in {fmt.span(left)}{_aside(line)}"
+    return _cause(snapshot, line) if line.failing else line.why
+
+
+def _pace(snapshot: Snapshot, line: ProductLine, limit: float | None) -> str:
+    """Tell how fast a product comes, and how fast all that is left of it had to come to be here within `limit`."""
+    speed, needed = snapshot.rates.get(line.id, 0.0), line.backlog_bytes / limit if limit else 0.0
+    more = f", {fmt.rate(needed)} needed" if needed > speed else ""
+    return f"{_limit(snapshot) or f'{_host(snapshot, line)} gives {fmt.rate(speed)}'}{more}"
+
+
+def _host(snapshot: Snapshot, line: ProductLine) -> str:
+    mirror = products.mirror_of(snapshot, line)
+    return host_words(mirror.url) if mirror is not None else "the source"
+
+
+def _aside(line: ProductLine) -> str:
+    """Tell what of a product doesn't come with the rest."""
+    numbers = ((line.counts.get("failed", 0), "failing"), (line.counts.get("quarantined", 0), "in quarantine"))
+    return "".join(f"; {fmt.amount(number)} {words}" for number, words in numbers if number)
+
+
+def _cause(snapshot: Snapshot, line: ProductLine) -> str:
+    """Say what most of the failures say that hold a product up, how many that are if not all, and what comes next."""
+    blocked = line.counts.get("quarantined", 0)
+    number = blocked or line.counts.get("failed", 0)
+    groups = [group for group in snapshot.groups if (group.mirror, group.product) == (line.mirror, line.name)]
+    groups = [group for group in groups if group.filesets and (group.quarantined > 0) is (blocked > 0)]
+    if not groups:
+        return line.why
+    most = max(groups, key=lambda group: group.failures)
+    said = f"{most.detail} ({fmt.amount(most.filesets)} of them)" if most.filesets < number else most.detail
+    if blocked:
+        return f"{line.why}: {said}"
+    then = "tried again now" if line.next_try is None else f"next try {fmt.moment(line.next_try, snapshot.at)}"
+    return f"{counted(number, 'fileset')} failing: {said}; {then} at {_host(snapshot, line)}"
 
 
 def _limit(snapshot: Snapshot) -> str:

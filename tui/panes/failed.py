@@ -5,26 +5,32 @@ Failures of one kind in one product are one line, a group, as soon as they are m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from itertools import chain
 
 from core.errors import FailureKind
+from core.model import Trouble
 from core.store.screens import FailureGroup, FailureLine
 from core.text import display
 from core.units import counted
 from tui import format as fmt
+from tui import states
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("kind", "kind", 10),
-    Column("what", "what", 28, tail=13),
-    Column("detail", "why", 16, grow=True, rank=0),
-    Column("tries", "tries", 5, "right", rank=2),
+    Column("kind", "kind", 9),
+    Column("product", "product", 12, rank=2, tail=5),
+    Column("what", "what", 17, grow=True, tail=8),
+    Column("detail", "why", 22, grow=True),
+    Column("tries", "tries", 5, "right", rank=3),
     Column("next", "next try", 10, "right", rank=1),
 )
 SORTS = ("kind", "what", "tries", "next")
 QUARANTINE = "quarantine"
+TAIL = 5
+"""So many last characters of a fileset's name tell it from the others of its product."""
 CLOSED, OPENED, INSIDE = "+ ", "- ", "  "
 """Before what a group is about, and before each of its failures."""
 
@@ -49,6 +55,21 @@ def number(group: FailureGroup) -> str:
     if group.files in {0, group.failures}:
         return counted(group.failures, "file" if group.files else "fileset")
     return counted(group.failures, "failure")
+
+
+def summary(groups: Collection[FailureGroup]) -> str:
+    """Return how much of what failed is tried again by itself, or waits for an operator, and of which kinds it is."""
+    aside = sum(group.quarantined for group in groups)
+    waiting = sum(group.failures for group in groups) - aside
+    parts = ((waiting, states.TROUBLES[Trouble.FAILED]), (aside, f"in {QUARANTINE}"))
+    kinds = Counter[str]()
+    for group in groups:
+        kinds[display(group.kind)] += group.failures
+    listed = (
+        ", ".join(f"{fmt.amount(number)} {words}" for number, words in some if number)
+        for some in (parts, [(number, kind) for kind, number in kinds.most_common()])
+    )
+    return "  ".join(filter(None, listed))
 
 
 def keys(snapshot: Snapshot, sort: str, reverse: bool, opened: Collection[str]) -> list[str]:
@@ -88,11 +109,13 @@ def _rank_of_group(group: FailureGroup, sort: str) -> Rank:
 
 def row(snapshot: Snapshot, line: FailureLine, inside: bool) -> Row:
     """Return the cells of one failure; `inside`: below its group."""
+    before = INSIDE if inside else ""
     next_try = QUARANTINE if line.quarantined else _due(line.next_try, snapshot.at)
     return (
-        Cell(display(line.kind), "bad" if line.quarantined else "warn"),
-        Cell(f"{INSIDE if inside else ''}{what(line)}"),
-        Cell(display(line.detail)),
+        Cell(_short(line.kind), "bad" if line.quarantined else "warn"),
+        Cell(display(line.product or line.mirror), "dim"),
+        Cell(f"{before}{what(line)}", short=f"{before}{_short_what(line)}"),
+        _why(line.detail),
         Cell(fmt.amount(line.attempts)),
         Cell(next_try, "bad" if line.quarantined else ""),
     )
@@ -103,12 +126,28 @@ def group_row(snapshot: Snapshot, group: FailureGroup, opened: bool) -> Row:
     style = "bad" if group.quarantined else "warn"
     aside = group.quarantined == group.failures
     return (
-        Cell(display(group.kind), style),
-        Cell(f"{OPENED if opened else CLOSED}{of_group(group)}", "bold"),
-        Cell(display(group.detail)),
+        Cell(_short(group.kind), style),
+        Cell(display(group.product or group.mirror), "bold"),
+        Cell(f"{OPENED if opened else CLOSED}{number(group)}", "bold"),
+        _why(group.detail),
         Cell(tries(group)),
         Cell(QUARANTINE if aside else _due(group.next_try, snapshot.at), "bad" if aside else ""),
     )
+
+
+def _short(kind: str) -> str:
+    return display(kind.removeprefix("index_"))
+
+
+def _short_what(line: FailureLine) -> str:
+    """Write what failed so that the end of the fileset's name stays in sight, and that of the file's."""
+    if line.fileset is None or line.file is None or len(line.fileset) <= TAIL:
+        return what(line)
+    return display(f"…{line.fileset[-TAIL:]}/{line.file}")
+
+
+def _why(detail: str) -> Cell:
+    return Cell(display(detail), short=display(detail.removeprefix("the server answered ")))
 
 
 def tries(group: FailureGroup) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.store.events import AUDIT
 from core.store.screens import EventLine
 from core.text import display
 from tui import format as fmt
@@ -11,10 +12,11 @@ from tui.widgets.table import Cell, Column, Row
 COLUMNS = (
     Column("at", "time", 9),
     Column("level", "level", 7, rank=1),
-    Column("where", "where", 24, rank=2),
+    Column("where", "where", 24, rank=2, tail=11),
     Column("message", "message", 20, grow=True),
 )
-STYLES = {"error": "bad", "warning": "warn", "debug": "dim"}
+STYLES = {"error": "bad", "warning": "warn", "debug": "dim", AUDIT: "good"}
+PROBLEMS = frozenset({"error", "warning"})
 
 
 def where(line: EventLine) -> str:
@@ -24,7 +26,7 @@ def where(line: EventLine) -> str:
 
 def keys(snapshot: Snapshot, like: str, problems: bool) -> list[int]:
     """Return the ids of the events to show, oldest first."""
-    return [line.id for line in snapshot.events if _fits(line, like) and (not problems or line.level in STYLES)]
+    return [line.id for line in snapshot.events if _fits(line, like) and (not problems or line.level in PROBLEMS)]
 
 
 def _fits(line: EventLine, like: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -45,6 +45,8 @@ _LOOKS = {
     ProductState.CURRENT: ("+", "good"),
 }
 """The glyph and the style of each state."""
+
+_PLACES: Mapping[str, int] = {state: place for place, state in enumerate(states.WORST)}
 
 Rank: TypeAlias = Any
 """A figure, a text, or several: the same kind for all rows of one sorting."""
@@ -121,16 +123,29 @@ def mirror_row(mirror: MirrorLine) -> Row:
     return (Cell(f"{display(mirror.name)}/", "bold"), Cell(str(found), found.style), *(Cell("") for _ in COLUMNS[2:]))
 
 
-def keys(snapshot: Snapshot, view: ProductView, limit: LagLimit) -> list[int]:
-    """Return the keys of the rows, in order: mirrors in trouble (their id, negative), mirrored products, others."""
+def marks_of(snapshot: Snapshot, limit: LagLimit) -> dict[int, Mark]:
+    """Return where all products stand, and the mirrors that have a row of their own, by the keys of their rows."""
     lines = snapshot.overview.products if snapshot.overview else ()
-    marks = {line.id: mark(line, mirror_of(snapshot, line), limit(line)) for line in lines}
+    found = {line.id: mark(line, mirror_of(snapshot, line), limit(line)) for line in lines}
+    return found | {-mirror.id: mirror_mark(mirror) for mirror in bare_mirrors(snapshot)}
+
+
+def keys(snapshot: Snapshot, view: ProductView, marks: Mapping[int, Mark]) -> list[int]:
+    """Return the keys of the rows, in order: mirrors in trouble (their id, negative), mirrored products, mirrors that
+    are paused, others.
+    """
+    lines = snapshot.overview.products if snapshot.overview else ()
     shown = [line for line in lines if _wanted(line, view, marks[line.id])]
     shown.sort(key=lambda line: title_of(line, True))
     shown.sort(key=lambda line: _rank(snapshot, line, view.sort, marks), reverse=falls(view.sort, view.reverse))
-    shown.sort(key=lambda line: not line.selected)
     like = view.like.casefold()
-    return [-one.id for one in bare_mirrors(snapshot) if like in one.name.casefold()] + [line.id for line in shown]
+    bare = [-one.id for one in bare_mirrors(snapshot) if like in one.name.casefold()]
+    return [
+        *(key for key in bare if marks[key].style == "bad"),
+        *(line.id for line in shown if line.selected),
+        *(key for key in bare if marks[key].style != "bad"),
+        *(line.id for line in shown if not line.selected),
+    ]
 
 
 def _wanted(line: ProductLine, view: ProductView, found: Mark) -> bool:
@@ -148,12 +163,16 @@ def falls(sort: str, reverse: bool) -> bool:
     return (sort not in {"product", "state"}) != reverse
 
 
+def worst_of(keys: Sequence[int], marks: Mapping[int, Mark]) -> int | None:
+    """Return the first of the rows that stand worst; None if there are no rows."""
+    return min(keys, key=lambda key: _PLACES[marks[key].word], default=None)
+
+
 def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, Mark]) -> Rank:
-    severity = {"bad": 3, "warn": 2, "accent": 1}
     lag = float("inf") if line.lag is None else line.lag
     # what is not known may be anything: it is shown where the worst is
     ranks: dict[str, Rank] = {
-        "worst": (severity.get(marks[line.id].style, 0), lag),
+        "worst": (-_PLACES[marks[line.id].word], lag),
         "product": line.name,
         "state": marks[line.id].word,
         "lag": lag,

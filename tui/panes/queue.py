@@ -12,18 +12,18 @@ from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
 COLUMNS = (
-    Column("name", "fileset", 16, grow=True, tail=9),
-    Column("product", "product", 16, rank=6, tail=7),
-    Column("state", "state", 11),
-    Column("priority", "prio", 4, "right", rank=7),
-    Column("progress", "progress", 14, rank=1),
-    Column("files", "files", 11, "right", rank=5),
-    Column("size", "size", 8, "right", rank=4),
-    Column("rate", "B/s", 6, "right", rank=3),
-    Column("eta", "eta", 6, "right", rank=2),
+    Column("name", "fileset", 16, grow=True, tail=7),
+    Column("product", "product", 14, grow=True, rank=1, tail=6),
+    Column("state", "state", 12),
+    Column("priority", "prio", 4, "right", rank=2),
+    Column("progress", "progress", 10, rank=3),
+    Column("files", "files", 11, "right", rank=7),
+    Column("size", "size", 8, "right", rank=6),
+    Column("rate", "B/s", 6, "right", rank=5),
+    Column("eta", "eta", 6, "right", rank=4),
 )
 SORTS = ("turn", "name", "product", "size", "registered", "state")
-BAR = 9
+BAR = 5
 
 _MARKS = {
     FilesetState.DISCOVERED: Mark("?", "new", "dim"),
@@ -37,21 +37,27 @@ _MARKS = {
 }
 _WAITING = Mark("-", "waiting", "")
 """Begun, and nothing of it moves at this moment."""
-_TROUBLES = {
-    Trouble.FAILED: Mark("x", states.TROUBLES[Trouble.FAILED], "warn"),
-    Trouble.QUARANTINED: Mark("x", states.TROUBLES[Trouble.QUARANTINED], "bad"),
-}
+_TO_RETRY = Mark("~", states.TROUBLES[Trouble.FAILED], "warn")
+_BLOCKED = Mark("x", states.TROUBLES[Trouble.QUARANTINED], "bad")
+_STOPPED = Mark("x", "stopped", "bad")
+_PAUSED = Mark("=", "paused", "warn")
+_FETCHED_LATER = {FilesetState.DISCOVERED, FilesetState.QUEUED, FilesetState.TRANSFERRING}
 
 
 def mark(line: QueueLine) -> Mark:
     """Return where a fileset stands."""
     state = FilesetState(line.state)
-    if state in {FilesetState.HELD, FilesetState.PUBLISHED}:
-        return _MARKS[state]
-    trouble = _TROUBLES.get(Trouble(line.trouble))
-    if state is FilesetState.TRANSFERRING and not line.active and not trouble:
-        return _WAITING
-    return trouble or _MARKS.get(state) or Mark(".", str(state), "dim")
+    stands = state in _FETCHED_LATER and not line.active
+    cases = (
+        (state in {FilesetState.HELD, FilesetState.PUBLISHED}, _MARKS.get(state)),
+        (line.trouble == Trouble.QUARANTINED, _BLOCKED),
+        (stands and line.stopped, _STOPPED),
+        (stands and line.paused, _PAUSED),
+        (line.trouble == Trouble.FAILED and not line.active, _TO_RETRY),
+        (state is FilesetState.TRANSFERRING and stands, _WAITING),
+        (True, _MARKS.get(state)),
+    )
+    return next((mark for holds, mark in cases if holds and mark), Mark(".", str(state), "dim"))
 
 
 def share(line: QueueLine) -> float:

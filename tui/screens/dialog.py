@@ -112,9 +112,9 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         self.choose(event.option_id or "")
 
     def on_key(self, event: Key) -> None:
-        """Answer by letter."""
+        """Answer by letter, and by nothing else: Esc and a letter at once arrive as Alt and that letter."""
         for choice in (choice for choices in self.query(Choices) for choice in choices.choices):
-            if event.character == choice.letter:
+            if event.key == choice.letter:
                 event.stop()
                 self.choose(choice.id)
 

@@ -12,6 +12,7 @@ from core.store.screens import FailureGroup, FailureLine, MirrorLine, ProductLin
 from core.text import display
 from core.units import counted
 from tui.commands import Keymap
+from tui.format import Mark
 from tui.keymap import label
 from tui.panes import details, failed, log, products, queue
 from tui.panes.products import ProductView
@@ -57,6 +58,7 @@ class Lists:
         self.following = True
         self._snapshot = Snapshot(0.0)
         self._products: dict[int, ProductLine] = {}
+        self._marks: dict[int, Mark] = {}
         self._failures: dict[str, FailureLine] = {}
         self._groups: dict[str, FailureGroup] = {}
         self.opened: frozenset[str] = frozenset()
@@ -110,6 +112,10 @@ class Lists:
         known = [one.name for one in self._products.values() if one.mirror == line.mirror]
         return display(choice.lines({line.name: line.selected}, known)) if choice is not None else ""
 
+    def standing(self) -> Counter[str]:
+        """Return how many products, and mirrors that have a row of their own, stand how, by ProductState."""
+        return Counter(mark.word for mark in self._marks.values())
+
     def why(self, pane: str) -> str:
         """Return in one line what is wrong with the row under the cursor of a list; empty if nothing is."""
         snapshot, key = self._snapshot, self.by_pane[pane].cursor_key
@@ -117,7 +123,8 @@ class Lists:
         if mirrors := self.mirror_lines([key]) if pane == "products" else []:
             words = mirrors[0].stopped or mirrors[0].error or mirrors[0].paused
         elif lines := self.product_lines([key]) if pane == "products" else []:
-            words = details.reason(snapshot, lines[0]) if lines[0].selected else lines[0].description
+            line = lines[0]
+            words = details.reason(snapshot, line, self.lag_limit(line)) if line.selected else line.description
         elif pane == "queue" and isinstance(key, int) and key in snapshot.lines:
             words = snapshot.lines[key].failure
         elif groups := self.groups([key]) if pane == "failed" else []:
@@ -142,7 +149,8 @@ class Lists:
         view = ProductView(
             kept.product_sort, kept.product_reverse, kept.filters.get("products", ""), kept.problems, kept.available
         )
-        keys = products.keys(snapshot, view, self.lag_limit)
+        self._marks = products.marks_of(snapshot, self.lag_limit)
+        keys = products.keys(snapshot, view, self._marks)
         column = "state" if kept.product_sort == "worst" else kept.product_sort
         self.products.sort_mark = (column, products.falls(kept.product_sort, kept.product_reverse))
         mirrors = {-mirror.id: mirror for mirror in snapshot.overview.mirrors} if snapshot.overview else {}
@@ -153,10 +161,23 @@ class Lists:
             line = self._products.get(key)  # type: ignore[call-overload]
             return None if line is None else products.row(snapshot, line, self.lag_limit(line), several)
 
-        self._fill(self.products, "products", keys, row)
+        self._fill(self.products, "products", keys, row, products.worst_of(keys, self._marks))
+        self.entitle_products()
+
+    def entitle_products(self) -> None:
+        """Tell in the title how many products there are, and how many that need an operator are out of sight."""
+        kept, lines = self.preferences, self._products.values()
         selected = sum(line.selected for line in lines)
         more = "" if kept.available else ", others hidden"
-        self._title(self.products, "products", f"1 Products {selected}/{len(lines)}{more}", kept.product_sort)
+        title = f"1 Products {selected}/{len(lines)}{more}{self._out_of_sight()}"
+        self._title(self.products, "products", title, kept.product_sort)
+
+    def _out_of_sight(self) -> str:
+        table = self.products
+        places = [at for at, key in enumerate(table.keys) if products.troubled(self._marks[key])]  # type: ignore[index]
+        above, below = sum(at < table.top for at in places), sum(at >= table.top + table.page for at in places)
+        words = ", ".join(f"{number} {where}" for number, where in ((above, "above"), (below, "below")) if number)
+        return f"  ! {words}" if words else ""
 
     def _show_queue(self) -> None:
         snapshot, lines = self._snapshot, self._snapshot.lines
@@ -186,12 +207,10 @@ class Lists:
         self._fill(self.failed, "failed", keys, row)
         if before is not None and before.key not in self._failures and before.group in self._groups:
             self.failed.move_to(before.group)  # what the cursor was on has become part of a group
-        number, kinds = sum(group.failures for group in snapshot.groups), Counter[str]()
-        for group in snapshot.groups:
-            kinds[group.kind] += group.failures
-        told = ", ".join(f"{amount:,} {display(kind)}" for kind, amount in kinds.most_common())
+        number = sum(group.failures for group in snapshot.groups)
         lines = f" in {counted(len(keys), 'line')}" if len(keys) < number else ""
-        self._title(self.failed, "failed", f"3 Failed {number:,}{lines}", also=told)
+        sort = kept.failed_sort if kept.failed_sort != "kind" else ""
+        self._title(self.failed, "failed", f"3 Failed {number:,}{lines}", sort, failed.summary(snapshot.groups))
 
     def _show_log(self) -> None:
         kept, lines = self.preferences, {line.id: line for line in self._snapshot.events}
@@ -202,8 +221,10 @@ class Lists:
         state = ", following" if self.following else f", stopped here: {label(self.keymap['follow'][0])} follows again"
         self._title(self.log, "log", f"5 Log and audit{state}")
 
-    def _fill(self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource) -> None:
-        """Show rows; as long as nobody has touched the keyboard the first row, the worst, has the cursor."""
+    def _fill(
+        self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource, worst: Hashable | None = None
+    ) -> None:
+        """Show rows; as long as nobody has touched the keyboard the `worst` row, or else the first, has the cursor."""
         narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
         empty = NOTHING_MATCHES if narrowed else self._empty[pane]
         if pane == "products" and self._products and not narrowed:
@@ -212,7 +233,7 @@ class Lists:
             table.empty = empty
         table.show(keys, row)
         if self.untouched and keys and table is not self.log:
-            table.move_to(keys[0])
+            table.move_to(keys[0] if worst is None else worst)
 
     def sort_by_next(self, pane: str) -> None:
         """Sort the list of a pane by its next column."""

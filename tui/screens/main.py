@@ -15,21 +15,23 @@ from textual.widgets import Input
 from core.config import Config
 from core.store.screens import FailureGroup, QueueOrder
 from core.text import display
-from tui import states
 from tui.commands import COMMANDS, PANES, Command, Keymap, by_id
 from tui.keymap import bindings, gives_way, label
 from tui.messages import Asked
 from tui.panes import details, log
+from tui.panes.header import Situation
 from tui.preferences import Preferences
 from tui.screens.lists import Lists
 from tui.snapshot import Snapshot, Subject, View
 from tui.widgets.details import DetailsPane
 from tui.widgets.footer import FooterBar
-from tui.widgets.header import HeaderBar, Situation
+from tui.widgets.header import HeaderBar
 from tui.widgets.prose import Piece
 from tui.widgets.sharp import SharpScreen
 from tui.widgets.table import LiveTable
 
+FILTERS = ("like", "failed_like", "problems")
+"""What of a View leaves rows out."""
 SOURCES = frozenset({"products", "queue", "failed", "log"})
 """The lists whose row the details are about."""
 
@@ -182,11 +184,11 @@ class MainScreen(SharpScreen[None]):
         """Draw a snapshot."""
         self.snapshot = snapshot
         with self.app.batch_update():
-            self._show_header()
             if snapshot.overview is not None:
                 self.lists.show(snapshot)
                 self._explain()
                 self.details.show(snapshot, self._instead())
+            self._show_header()
         self._tell_footer()
         if self.view() != snapshot.view:
             self.ask()
@@ -195,12 +197,9 @@ class MainScreen(SharpScreen[None]):
         self.lists.explain(in_border=self.has_class("-narrow"))
 
     def _show_header(self) -> None:
-        lines = self.snapshot.overview.products if self.snapshot.overview else ()
-        late = sum(states.late(line, self.lists.lag_limit(line)) for line in lines)
-        state = display(self.config.engine.state.parent, 40)
-        self.header.show(
-            self.snapshot, Situation(self.config.dashboard.site, state, self.read_only, late, self.starting)
-        )
+        site, state = self.config.dashboard.site, display(self.config.engine.state.parent, 40)
+        standing = self.lists.standing()
+        self.header.show(self.snapshot, Situation(site, state, self.read_only, standing, self.starting))
 
     def _tell_footer(self) -> None:
         here = [command for command in COMMANDS if command.footer and self.pane in command.panes]
@@ -221,6 +220,8 @@ class MainScreen(SharpScreen[None]):
     def _scrolled(self, event: LiveTable.Scrolled) -> None:
         if event.table is self.lists.queue:
             self.ask()
+        elif event.table is self.lists.products:
+            self.lists.entitle_products()
 
     # Keys.
 
@@ -235,14 +236,21 @@ class MainScreen(SharpScreen[None]):
         await self.app.run_action(f"command('{id}')")
 
     def choose_tab(self, tab: str) -> None:
-        """Show a tab of the details."""
+        """Show a tab of the details, and go there."""
         self.details.choose(tab)
-        self.details.take_focus()
+        self.go("details")
         self.ask()
 
     def redraw(self) -> None:
         """Draw the last snapshot as it is now to be shown, and have read what else is needed."""
         self.show(self.snapshot)
+
+    @property
+    def filtered(self) -> bool:
+        """Whether the lists show what they are to show, or the operator is still typing that."""
+        shown, asked = self.snapshot.view, self.view()
+        same = all(getattr(shown, name) == getattr(asked, name) for name in FILTERS)
+        return same or self.focused is self.filter or bool(self.snapshot.trouble)
 
     def edit_filter(self) -> None:
         """Let the operator type a text that the rows of this pane must contain."""

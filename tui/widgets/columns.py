@@ -27,14 +27,15 @@ Align = Literal["left", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in one column of a row.
+    """What stands in one column of a row: `text`, or `short` where that doesn't fit.
 
-    `text` went through `core.text.display()`; `style` is "", "good", "warn", "bad", "dim", "accent" or "bold", and
+    Both went through `core.text.display()`; `style` is "", "good", "warn", "bad", "dim", "accent" or "bold", and
     never the only carrier of meaning.
     """
 
     text: str
     style: str = ""
+    short: str = ""
 
 
 Row = tuple[Cell, ...]
@@ -42,7 +43,7 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of `width` cells; the one that may `grow` takes what is left.
+    """A column of `width` cells; those that may `grow` share what is left.
 
     When there is not room for all, those of the highest `rank` are left out first; rank 0 always stays. Of a text that
     is too long the last `tail` characters stay: where names differ at their end.
@@ -81,10 +82,9 @@ def arrange(columns: Sequence[Column], width: int) -> tuple[Place, ...]:
         if last is None or last[1].rank == 0:
             break
         shown.remove(last)
-    growing = next((index for index, column in shown if column.grow), None)
-    return tuple(
-        Place(index, max(1, column.width + room) if index == growing else column.width) for index, column in shown
-    )
+    growing = [index for index, column in shown if column.grow]
+    more = {index: (room + at) // len(growing) for at, index in enumerate(growing)}
+    return tuple(Place(index, max(1, column.width + more.get(index, 0))) for index, column in shown)
 
 
 @lru_cache(8192)
@@ -126,7 +126,8 @@ def header_line(columns: Sequence[Column], places: Sequence[Place], sort: tuple[
 
 
 def _in_place(cell: Cell, width: int, column: Column) -> Cell:
-    return Cell(" " * GAP + fit(cell.text, width, column.align, column.tail), cell.style)
+    text = cell.short if cell.short and cell_len(cell.text) > width else cell.text
+    return Cell(" " * GAP + fit(text, width, column.align, column.tail), cell.style)
 
 
 def difference(old: Line, new: Line, width: int) -> tuple[int, int] | None:

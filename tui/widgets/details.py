@@ -77,7 +77,8 @@ class DetailsPane(Vertical):
     def _lines(self, snapshot: Snapshot) -> Sequence[Sequence[Piece]]:
         match snapshot.details:
             case ProductDetails() as product:
-                return pane.product_overview(snapshot, product, self._limit(product.line), self._permanent)
+                limit, width = self._limit(product.line), self.text.line_width
+                return pane.product_overview(snapshot, product, limit, self._permanent, width)
             case FilesetDetails() as fileset if self.tab == "errors":
                 return pane.attempts(snapshot, fileset.attempts)
             case FilesetDetails() as fileset:

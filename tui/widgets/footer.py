@@ -29,16 +29,20 @@ class FooterBar(Widget):
         background: $panel;
         .footer--key { color: $text-accent; text-style: bold; }
         .footer--dim { color: $text-muted; text-style: dim; }
+        .footer--warning { color: $text-warning; text-style: bold; }
+        .footer--error { color: $text-error; text-style: bold; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--dim"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"footer--key", "footer--dim", "footer--warning", "footer--error"}
 
     def __init__(self, keymap: Keymap, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self._keymap = keymap
         self._shown: tuple[str, frozenset[str]] = ("", frozenset())
         self._hint = ""
+        self._told: Content | None = None
         self._clears: Timer | None = None
+        self._forgets: Timer | None = None
 
     def show(self, pane: str, unavailable: Mapping[str, str]) -> None:
         """Show the commands of `pane`; those whose id is in `unavailable` are dim."""
@@ -48,7 +52,9 @@ class FooterBar(Widget):
             self.refresh()
 
     def hint(self, words: str) -> None:
-        """Show `words` in the place of the commands for some seconds."""
+        """Show `words` in the place of the commands, and of what was told, for some seconds."""
+        if words:
+            self.forget()
         if self._clears is not None:
             self._clears.stop()
         self._clears = self.set_timer(HINT_SECONDS, partial(self.hint, "")) if words else None
@@ -56,8 +62,29 @@ class FooterBar(Widget):
             self._hint = words
             self.refresh()
 
+    def tell(self, words: str, severity: str, seconds: float) -> bool:
+        """Show `words` in the place of the whole line, whatever key is pressed; or return False: there is no room."""
+        told = Content(f" {words}")
+        if told.cell_length > self.size.width:
+            return False
+        if self._forgets is not None:
+            self._forgets.stop()
+        if severity != "information":
+            told = told.stylize(self.get_visual_style(f"footer--{severity}", partial=True))
+        self._told = told
+        self._forgets = self.set_timer(seconds, self.forget)
+        self.refresh()
+        return True
+
+    def forget(self) -> None:
+        """Show the commands again."""
+        self._told = None
+        self.refresh()
+
     def render(self) -> Content:
         """Return the line."""
+        if self._told is not None:
+            return self._told
         right = Content("  ").join(self._entry([by_id(id)]) for id in _ALWAYS)
         left = Content(f" {self._hint}") if self._hint else self._commands(right.cell_length)
         return left + " " * (self.size.width - left.cell_length - right.cell_length) + right

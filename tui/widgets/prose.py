@@ -15,7 +15,8 @@ Piece = tuple[str, str]
 """A text, and one of the styles of table cells."""
 
 INDENT = 4
-_WORDS = re.compile(r"\S+\s*|\s+")
+_WORDS = re.compile(r"/*[^\s/]+/*\s*|/+\s*|\s+")
+"""What stays on one line: words, and the parts of a path or URL."""
 
 
 class Prose(LineView, can_focus=True):

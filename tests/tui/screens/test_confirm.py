@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from textual.events import Key
 
 from tests.tui.screens.host import HOSTILE, SHOWN, SIZES, Host, text
 from tui.screens.confirm import ConfirmScreen
@@ -103,3 +104,14 @@ async def test_the_choice_under_the_cursor_is_told_without_colour(monkeypatch: p
         underlined = {piece.text.strip() for piece in pieces if piece.style and piece.style.underline}
         assert {"n", "No, change nothing"} <= underlined
         assert "Yes, do it" not in underlined
+
+
+async def test_escape_and_a_letter_typed_at_once_is_no_answer() -> None:
+    app = Host(ConfirmScreen("Cancel?", ["ps1/md-all/exp1"], "It is given up."))
+    async with app.run_test() as pilot:
+        app.post_message(Key("alt+y", "y"))
+        await pilot.pause()
+        assert app.answers == []
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.answers == [True]

@@ -44,6 +44,14 @@ class Operator:
     async def press(self, *keys: str) -> None:
         await self._pilot.press(*keys)
 
+    async def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        await self._pilot.resize_terminal(columns, lines)
+
+    async def pause(self) -> None:
+        """Let the app do what it has to."""
+        await self._pilot.pause(0.05)
+
     async def fill(self, field: str, text: str) -> None:
         """Put `text` into a field in the place of what stands there, as pasting does."""
         line = self.app.screen.query_one(f"#{field} Input", Input)

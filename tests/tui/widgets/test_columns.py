@@ -132,3 +132,19 @@ async def test_without_colours_the_cursor_is_reversed_while_it_has_the_keyboard(
         await pilot.pause()
         assert not app.style_at(1, "row 1").reverse
         assert app.cursor_line() == 1
+
+
+@pytest.mark.parametrize(("width", "expected"), [(40, "the whole of it"), (22, "in short"), (10, "in sh…")])
+async def test_a_cell_says_it_shorter_where_its_text_does_not_fit(width: int, expected: str) -> None:
+    columns = (Column("a", "a", 5, grow=True),)
+    async with shown(
+        [1], (width, 3), columns, lambda _: (Cell("the whole of it, word by word", short="in short"),)
+    ) as (app, _, _p):
+        assert expected in app.lines()[1]
+
+
+async def test_columns_that_grow_share_what_is_left() -> None:
+    columns = (Column("a", "a", 5, grow=True), Column("b", "b", 3), Column("c", "c", 5, grow=True))
+    async with shown([1], (41, 3), columns, lambda _: (Cell("x" * 40), Cell("---"), Cell("y" * 40))) as (app, _, _p):
+        line = app.lines()[1]
+        assert line.count("x") == line.count("y") == 15

@@ -1,0 +1,93 @@
+"""The first line: what is wrong, the worst first, who moves the bytes, and how full the disk is, on any screen."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from core.store.database import Database
+from tests.screens import disaster, night
+from tests.screens.night import NOW
+from tests.tui.playing import Play, playing
+
+SCREENS = [(120, 40), (80, 24)]
+HOST = "mirror-42.example.org"
+ATTACHED, OWN = "4711@mirror-42", "LIVE pid 4711"
+
+
+async def everything(folder: Path) -> Path:
+    """Write a state in which there is one of every trouble."""
+    file = await disaster.build(folder)
+    async with await Database.open_writer(folder / "mirror.db") as db, db.transaction():
+        await db.run("UPDATE products SET paused = NULL WHERE name = 'md-fix'")
+        await db.run("UPDATE products SET paused = 'by mira' WHERE name = 'ipp-misc'")
+        await db.run(
+            "INSERT INTO products (mirror_id, name, selected, polled_at) VALUES (1, 'new', 1, NULL), (1, 'old', 1, 1)"
+        )
+        await db.run(
+            """UPDATE filesets SET state = 'damaged', trouble = 'quarantined', failure_kind = 'damaged', failure = 'rot'
+               WHERE name = 'md-fix.04007'"""
+        )
+    return file
+
+
+def pretend(play: Play, *, own: bool) -> None:
+    """Let the engine be one that this dashboard, or another one, has started."""
+    holder = {"pid": 4711, "host": "dc-3" if own else HOST, "since": NOW - 86_400}
+    play.lease.path.write_text(json.dumps({**holder, "starter": os.getpid()} if own else holder))
+
+
+async def test_the_worst_is_told_first_with_its_number(tmp_path: Path) -> None:
+    async with playing(tmp_path, everything, 200, 50) as play:
+        line = await play.sees("mirrortui", "stopped")
+        told = ["x2 stopped", "!1 alarm", "x1 damaged", "!1 lag", "?2 unlisted", "q31 blocked", "x4,324 failed"]
+        told += ["?1 unknown", "=1 paused"]
+        assert "  ".join(told) in line
+
+
+@pytest.mark.parametrize(("columns", "lines"), SCREENS)
+async def test_the_worst_and_the_engine_are_told_on_any_screen(tmp_path: Path, columns: int, lines: int) -> None:
+    async with playing(tmp_path, everything, columns, lines) as play:
+        pretend(play, own=False)
+        line = await play.sees(ATTACHED)
+        worst, _, rest = line.partition("x2 stopped  !1 alarm")
+        assert "│ attached" in worst
+        assert "+" in rest, "how many more kinds of trouble there are"
+        assert "disk 95%" in rest, "it is full: that stays"
+        pretend(play, own=True)
+        line = await play.sees(OWN)
+        assert "attached" not in line
+
+
+@pytest.mark.parametrize(("columns", "lines"), SCREENS)
+async def test_a_disk_that_will_soon_be_full_is_told_on_any_screen(tmp_path: Path, columns: int, lines: int) -> None:
+    async with playing(tmp_path, everything, columns, lines) as play:
+        pretend(play, own=False)
+        await play.change("UPDATE mirrors SET stopped = NULL, stopped_kind = NULL")
+        await play.change("DELETE FROM disks")
+        for hours, free in ((10, 4_000), (9, 3_900), (5, 3_500), (0, 3_000)):
+            await play.change("INSERT INTO disks VALUES (1, ?, ?, 9000)", int(NOW) - 3600 * hours, free)
+        line = await play.sees(ATTACHED)
+        assert "full" not in line, "in 30 hours"
+        await play.change("UPDATE disks SET free = free - 2400")
+        await play.sees(ATTACHED, "full in 6h")
+
+
+async def test_an_engine_that_drains_says_so_wherever_it_was_started(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        pretend(play, own=False)
+        await play.change("UPDATE settings SET value = 'draining' WHERE key = 'phase'")
+        await play.sees(f"attached pid {ATTACHED}", ", draining")
+        pretend(play, own=True)
+        await play.sees("DRAINING pid 4711")
+
+
+async def test_limits_are_one_part_apart_from_the_others(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 200, 50) as play:
+        await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000'), ('limit_transfers', '4')")
+        await play.sees("=1 paused │ limit 50.0 MB/s, 4 transfers ")
+        await play.pilot.resize_terminal(80, 24)
+        await play.sees("q1 blocked  +2 │ limited ")

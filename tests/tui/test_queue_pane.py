@@ -1,0 +1,50 @@
+"""The queue tells of each fileset whose it is, what it waits for, and its priority."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.screens import night
+from tests.tui.playing import playing
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(120, 40), (80, 24)])
+async def test_product_and_priority_are_columns(tmp_path: Path, columns: int, lines: int) -> None:
+    async with playing(tmp_path, night.build, columns, lines) as play:
+        await play.press("2")
+        await play.sees("fileset", "product", "state", "prio", "progress", "B/s", "eta")
+        await play.sees("CMIP6.Sc…s.04318", "CMIP6.S…IP.tas", "> fetching")
+        await play.change("UPDATE filesets SET priority = 12 WHERE name LIKE 'CMIP6%.tas.04318'")
+        await play.sees("CMIP6.Sc…s.04318", "CMIP6.S…IP.tas", "> fetching", "+12")
+
+
+async def test_the_state_is_what_keeps_a_fileset(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "/", *"gpc1-raw", "enter")
+        await play.sees("gpc1-raw.08118", "> fetching")
+        await play.sees("gpc1-raw.08119", "~ to retry")
+        await play.sees("gpc1-raw.08120", "- queued")
+        await play.change("UPDATE products SET paused = 'by mira' WHERE name = 'gpc1-raw'")
+        await play.sees("gpc1-raw.08118", "> fetching")
+        await play.sees("gpc1-raw.08119", "= paused")
+        await play.sees("gpc1-raw.08120", "= paused")
+        await play.change("UPDATE mirrors SET stopped = 'disk full', stopped_kind = 'disk' WHERE name = 'ps1'")
+        await play.sees("gpc1-raw.08120", "x stopped")
+
+
+async def test_what_waits_for_an_operator_says_so_while_its_product_is_paused(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "/", *"ipp-misc", "enter")
+        await play.change("UPDATE mirrors SET paused = 'by mira'")
+        await play.sees("ipp-misc.04097", "x blocked")
+
+
+async def test_a_fileset_is_fetched_while_one_of_its_files_is_to_be_tried_again(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "/", *"08118", "enter")
+        await play.change("UPDATE filesets SET trouble = 'failed' WHERE name = 'gpc1-raw.08118'")
+        await play.sees("gpc1-raw.08118", "> fetching")
+        await play.change("UPDATE files SET state = 'partial' WHERE state = 'active'")
+        await play.sees("gpc1-raw.08118", "~ to retry")

@@ -1,0 +1,209 @@
+"""The two lines above everything: where one is, whether all is well, and how fast it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len
+
+from core.store.screens import MirrorLine, Overview
+from core.text import display
+from core.units import counted
+from tui import format as fmt
+from tui.snapshot import Snapshot
+from tui.states import ProductState
+
+GAP, BETWEEN = "  ", " │ "
+"""What stands between the words of a part, and between parts."""
+SHORTEST_GRAPH = 10
+NEARLY_FULL = 0.95
+DAY = 86_400
+
+Piece = tuple[str, str]
+"""A text, and how it looks: good, warn, bad, dim, accent, bold, or nothing."""
+Words = Sequence[Piece]
+Forms = Sequence[Words]
+"""What a part says, and what it says instead as room gets scarce: the longest first."""
+
+SHRINKS = (
+    ("place", 3), ("disk", 2), ("place", 2), ("disk", 1), ("limits", 2), ("engine", 1), ("problems", 2), ("limits", 1),
+    ("clock", 1), ("problems", 1), ("place", 1),
+)  # fmt: skip
+"""Which part of the first line gives way first, and how many of its forms it keeps for later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the first line tells beside the snapshot: the site, the mode, and how many products stand how."""
+
+    site: str
+    state: str
+    read_only: bool
+    standing: Mapping[str, int] = field(default_factory=dict)
+    """By ProductState."""
+    starting: bool = False
+    """An engine is being started."""
+
+
+def first_line(snapshot: Snapshot, situation: Situation, width: int) -> tuple[Words, Words]:
+    """Say where one is, who moves the bytes, what is wrong, and when this was: what stands left, and what right.
+
+    What fits least is shortened, then left out: the worst problem and the engine are told as long as there is room.
+    """
+    site = display(situation.site, 20)
+    wrong, limits = problems(snapshot, situation), limit_words(snapshot.overview)
+    forms: dict[str, Forms] = {
+        "place": [
+            [("mirrortui ", "bold"), (f"{site}:{situation.state} ", "dim")],
+            [("mirrortui ", "bold"), (f"{site} ", "dim")],
+            [(f"{site} ", "dim")],
+            [],
+        ],
+        "mode": [[("[RO]" if situation.read_only else "[RW]", "")]],
+        "engine": engine_words(snapshot, situation),
+        "problems": [shortened(wrong, number) for number in range(len(wrong), 0, -1)],
+        "limits": [[(limits, "warn")], [("limited", "warn")], []] if limits else [[]],
+        "disk": disk_words(snapshot),
+        "clock": [[(fmt.clock(snapshot.at), "")], []],
+    }
+    left, right = _laid(forms)
+    for name, kept in SHRINKS:
+        while len(forms[name]) > kept and cells(left) + len(GAP) + cells(right) > width:
+            forms[name] = forms[name][1:]
+            left, right = _laid(forms)
+    return left, right
+
+
+def _laid(forms: Mapping[str, Forms]) -> tuple[Words, Words]:
+    """Return what stands left, and what right, with each part in the first of its forms."""
+    shown = {name: found[0] for name, found in forms.items()}
+    place = [*shown["place"], *shown["mode"]]
+    left = joined([place, shown["engine"], shown["problems"], shown["limits"]], BETWEEN)
+    return left, joined([shown["disk"], shown["clock"]], GAP)
+
+
+def engine_words(snapshot: Snapshot, situation: Situation) -> Forms:
+    """Return who moves the bytes: an engine that this dashboard has started, or the one to which it is attached."""
+    engine, overview = snapshot.engine, snapshot.overview
+    if engine is None:
+        if situation.starting:
+            return [[("starting an engine ...", "")]]
+        return [[("NO ENGINE, E starts one", "bad")], [("NO ENGINE", "bad")]]
+    draining = overview is not None and overview.phase == "draining"
+    style = "warn" if draining else "good"
+    if engine.own:
+        return [[(f"{'DRAINING' if draining else 'LIVE'} pid {engine.pid}", style)]]
+    if engine.pid is None:
+        return [[("attached", style)]]
+    host, drains = engine.host or "", ", draining" if draining else ""
+    where, short = (f"{engine.pid}@{display(name, 20)}{drains}" for name in (host, host.partition(".")[0]))
+    return [[(f"attached pid {where}", style)], [(f"attached {where}", style)], [(f"attached {short}", style)]]
+
+
+def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
+    """Return what needs an operator, the worst first; one word if all is well."""
+    overview, standing = snapshot.overview, situation.standing
+    if overview is None:
+        return [(display(snapshot.trouble or "reading the state ...", 200), "bad" if snapshot.trouble else "dim")]
+    products = [line for line in overview.products if line.selected]
+    failures = sum(overview.failures_by_kind.values())
+    damaged = overview.failures_by_kind.get("damaged", 0)
+    quarantined = sum(line.counts.get("quarantined", 0) for line in products)
+    unlisted = sum(line.error is not None for line in products)
+    unlisted += sum(mirror.error is not None and mirror.stopped is None for mirror in overview.mirrors)
+    found = (
+        (sum(mirror.stopped is not None for mirror in overview.mirrors), "x", "stopped", "bad"),
+        (sum(line.alarm is not None for line in products), "!", "alarm", "bad"),
+        (damaged, "x", "damaged", "bad"),
+        (standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
+        (unlisted, "?", "unlisted", "bad"),
+        (max(0, quarantined - damaged), "q", "blocked", "bad"),
+        (failures - damaged, "x", "failed", "warn"),
+        (standing.get(ProductState.UNKNOWN, 0), "?", "unknown", "warn"),
+        (standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
+    )
+    well = ("all well", "good") if overview.products else ("no product is known yet", "dim")
+    return [(f"{glyph}{fmt.amount(number)} {word}", style) for number, glyph, word, style in found if number] or [well]
+
+
+def shortened(wrong: Sequence[Piece], number: int) -> Words:
+    """Return the first `number` problems, and how many more there are."""
+    more = [[(f"+{len(wrong) - number}", wrong[number][1])]] if number < len(wrong) else []
+    return joined([*([one] for one in wrong[:number]), *more], GAP)
+
+
+def limit_words(overview: Overview | None) -> str:
+    """Return what operators have limited; empty if nothing."""
+    if overview is None:
+        return ""
+    bandwidth = f"{fmt.size(overview.limit_bandwidth)}/s" if overview.limit_bandwidth else ""
+    transfers = counted(overview.limit_transfers, "transfer") if overview.limit_transfers else ""
+    words = ", ".join(filter(None, (bandwidth, transfers)))
+    return f"limit {words}" if words else ""
+
+
+def disk_words(snapshot: Snapshot) -> Forms:
+    """Return how full the destination is that is full first, and when; it is told on any screen if that matters."""
+    mirrors = [one for one in (snapshot.overview.mirrors if snapshot.overview else ()) if one.total]
+    if not mirrors:
+        return [[]]
+    tightest = max(mirrors, key=lambda mirror: (_urgent(mirror), _used(mirror)))
+    style = "bad" if _urgent(tightest) else ""
+    disk = f"disk {_used(tightest):.0%}"
+    full = "" if tightest.full_in is None else f"full in {fmt.span(tightest.full_in)}"
+    forms = [[(", ".join(filter(None, (disk, full))), style)], [(disk, style)], []]
+    if not style:
+        return forms
+    return [forms[0], [(f"disk {full}", style)] if _soon(tightest) else forms[1]]
+
+
+def _urgent(mirror: MirrorLine) -> bool:
+    return _soon(mirror) or _used(mirror) > NEARLY_FULL or mirror.stopped_kind == "disk"
+
+
+def _soon(mirror: MirrorLine) -> bool:
+    return mirror.full_in is not None and mirror.full_in < DAY
+
+
+def _used(mirror: MirrorLine) -> float:
+    return 1 - (mirror.free or 0) / mirror.total if mirror.total else 0.0
+
+
+def second_line(snapshot: Snapshot, width: int) -> tuple[Words, Words]:
+    """Say how fast it goes, and how long that will take; the graph takes what room is left."""
+    flow = snapshot.throughput
+    now = fmt.UNKNOWN if snapshot.engine is None else fmt.rate(flow.now) or "0 B/s"
+    most = fmt.rate(flow.highest) or "0"
+    for right in (work_words(snapshot, True), work_words(snapshot, False)):
+        room = width - len(f"{now:>10} ") - len(f" 60m, max {most}") - cells(right) - 2
+        if room >= SHORTEST_GRAPH:
+            break
+    graph = fmt.sparkline(flow.history, max(0, min(room, len(flow.history))))
+    return [(f"{now:>10} ", "bold"), (graph, "accent"), (f" 60m, max {most}", "dim")], right
+
+
+def work_words(snapshot: Snapshot, in_full: bool) -> Words:
+    """Return what is to be done, and how long that takes at this rate."""
+    overview = snapshot.overview
+    if overview is None:
+        return []
+    active = sum(line.active for line in overview.products)
+    seconds = None if overview.unread else fmt.eta(overview.left_bytes, snapshot.throughput.now)
+    transfers = f"{counted(active, 'transfer')}  " if in_full else ""
+    eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes or overview.unread else ""
+    return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]
+
+
+def joined(parts: Iterable[Words], between: str) -> list[Piece]:
+    """Return parts in a line, but for those that are empty."""
+    line: list[Piece] = []
+    for part in parts:
+        if part:
+            line += [*([(between, "dim")] if line else []), *part]
+    return line
+
+
+def cells(words: Words) -> int:
+    """Return how wide words are."""
+    return sum(cell_len(text) for text, _ in words)
