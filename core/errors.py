@@ -120,6 +120,10 @@ class SourceError(MirrorError):
         self.status = status
 
 
+class CursorRefused(SourceError):
+    """Only the query by a cursor may be what the server refuses: the whole list may be had all the same."""
+
+
 class DiskError(MirrorError):
     """A destination refuses to take bytes; with `whole` none of any fileset: it is full, read-only, or broken."""
 

@@ -147,6 +147,11 @@ def limits_json(report: Report) -> dict[str, Any]:
     return {"transfers": report.limits.transfers, "bandwidth": report.limits.bandwidth}
 
 
+def rests_json(report: Report) -> list[dict[str, Any]]:
+    """Return which hosts are left alone as plain values for JSON."""
+    return [{"host": host, "until": _time(until), "reason": display(reason)} for host, until, reason in report.rests]
+
+
 def mirrors_json(report: Report) -> list[dict[str, Any]]:
     """Return the mirrors and their mirrored products as plain values for JSON."""
     return [
@@ -167,6 +172,7 @@ def _product_json(product: ProductStatus) -> dict[str, Any]:
         "error": _shown(product.error or product.alarm),
         "paused": _shown(product.paused),
         "filesets": {key: product.counts[key] for key in _COUNTS},
+        "refused_rows": product.refused,
         "lag_seconds": None if product.lag is None else round(product.lag),
         "backlog_files": product.backlog_files,
         "backlog_bytes": product.backlog_bytes,

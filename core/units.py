@@ -138,6 +138,11 @@ def format_time(epoch: float) -> str:
     return datetime.fromtimestamp(math.floor(epoch), UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
+def format_minute(epoch: float) -> str:
+    """Return the UTC time of day of `epoch`, to the minute that has begun by then: ``"07:59Z"``."""
+    return f"{format_time(math.ceil(epoch / MINUTE) * MINUTE)[-9:-4]}Z"
+
+
 def stamp(epoch: float) -> str:
     """Return the UTC time of `epoch`, as part of a file's name: ``"20261121T075802Z"``."""
     return format_time(epoch).replace("-", "").replace(":", "")

@@ -43,6 +43,12 @@ def host_key(url: str) -> str:
     return f"{(parts.hostname or '').lower()}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
 
 
+def same_place(one: str, other: str) -> bool:
+    """Tell whether two URLs lead to the same path of the same ``host:port``."""
+    places = [(host_key(url), urlsplit(url).path.rstrip("/")) for url in (one, other)]
+    return places[0] == places[1]
+
+
 def host_words(url: str) -> str:
     """Return the host of `url` as it is written there, with its port, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]

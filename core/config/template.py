@@ -48,7 +48,7 @@ destination = "data"               # where published filesets go; the folder abo
 # reconcile_interval = "1d"        # how often whole lists are compared
 # scrub = "0"                      # each published file is read again at least once in this time ("30d"); 0: never
 # scrub_rate = "0"                 # how fast, such as "50 MB/s"; 0 is unlimited
-# max_lag = {}                     # "2h", or { "md-*" = "2h", "*" = "1d" }: when a product is shown as late
+# max_lag = {}                     # set it to see LAG: "2h", or { "md-*" = "2h", "*" = "1d" }; {}: nothing is late
 # priority = 0                     # -100 to 100; the mirror with the higher one goes first
 # username = "me"                  # for HTTP Basic authentication; default: none
 # password_env = "PS1_PASSWORD"    # the environment variable that holds the password; default: none

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from core.model import Finding
 
@@ -16,8 +16,8 @@ Gate: TypeAlias = Callable[[int], bool]
 class Expected:
     """A file that a fileset is to hold; `kept` bytes of it may already be in staging, to be continued.
 
-    `staged` tells that it was recorded as complete; with `proven` its bytes can't have been lost since then. `blake3`
-    is known of one that was published before.
+    `staged` tells that it was recorded as complete, and `ctime` when its inode was last changed, in ns: it need not be
+    read again if it was not changed since. `blake3` is known of one that was staged or published before.
     """
 
     id: int
@@ -26,20 +26,27 @@ class Expected:
     digest: str | None
     staged: bool
     kept: int
-    proven: bool = False
+    ctime: int | None = None
     blake3: str | None = None
+
+
+class Adopted(NamedTuple):
+    """A file that is complete and verified; `ctime` tells when its inode was last changed, in ns."""
+
+    blake3: str
+    ctime: int | None = None
 
 
 @dataclass(slots=True)
 class Found:
     """What is there of a fileset already.
 
-    `adopted` files, each with its BLAKE3, are complete, verified and in staging; `lost` ones were believed to be staged
-    and are not; `kept` tells how many bytes of a file can be continued. With `in_place` the whole fileset stands,
-    verified, at its final place.
+    `adopted` files are complete, verified and in staging; `lost` ones were believed to be staged and are not; `kept`
+    tells how many bytes of a file can be continued. With `in_place` the whole fileset stands, verified, at its final
+    place.
     """
 
-    adopted: dict[int, str] = field(default_factory=dict)
+    adopted: dict[int, Adopted] = field(default_factory=dict)
     lost: list[int] = field(default_factory=list)
     kept: dict[int, int] = field(default_factory=dict)
     in_place: bool = False
@@ -118,13 +125,19 @@ class Destination(Protocol):
         """Bring sealed filesets to disk, as the durability policy demands; drop those of which that failed."""
 
     def publish(self, sealed: Sealed) -> None:
-        """Make a sealed fileset visible at its final place, in one step."""
+        """Make a sealed fileset visible at its final place, in one step; what it replaces is set aside."""
+
+    def clear(self, place: Place) -> None:
+        """Clear away what a fileset that stands has replaced; if that can't be done, it stays for later."""
+
+    def replaced(self) -> list[int]:
+        """Return the filesets that have replaced something which is not cleared away yet."""
 
     def settle(self, products: Iterable[str]) -> None:
         """Bring the publications below `products` to disk."""
 
     def is_published(self, place: Place, inode: str) -> bool:
-        """Tell, after a crash, whether the directory with this inode stands at its final place; if so, finish."""
+        """Tell, after a crash, whether the directory with this inode stands at its final place."""
 
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
@@ -132,11 +145,20 @@ class Destination(Protocol):
     def strangers(self, product: str, known: Collection[str]) -> list[str]:
         """Return the entries below a product that are none of its `known` filesets."""
 
+    def tidy(self, known: Collection[int]) -> None:
+        """Clear what is in staging and can be no area: what none of the `known` filesets replaced, and strangers."""
+
     def areas(self) -> list[int]:
         """Return the filesets that have a staging area."""
 
     def drop(self, fileset_id: int) -> None:
         """Remove the staging area of a fileset."""
 
-    def write_index(self, product: str | None, lines: Iterable[bytes]) -> None:
-        """Replace the index of a product, or with None that of the root, in one step."""
+    def write_index(self, product: str | None, lines: Iterable[bytes]) -> str:
+        """Replace the index of a product, or with None that of the root, in one step; return its stamp."""
+
+    def index_stamps(self, products: Sequence[str | None]) -> list[str]:
+        """Return the stamps of published indexes: another one than when it was written tells that it was changed."""
+
+    def verify_index(self, product: str | None, lines: Iterable[bytes]) -> list[Finding]:
+        """Compare the index of a product, or with None that of the root, with what it should be."""

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from core.errors import DiskError
 from core.names import PRIVATE, unsafe_name
@@ -57,13 +58,17 @@ def lock(private: int) -> int:
     return descriptor
 
 
-def marker(private: int) -> str | None:
-    """Return what tells a destination from any other; None if nothing does yet."""
-    try:
-        descriptor = os.open(MARKER, READ, dir_fd=private)
-    except FileNotFoundError:
+def marker(private: int, root: Path) -> str | None:
+    """Return what tells the destination at `root` from any other; None if nothing does yet. Raises DiskError."""
+    if not there(private, MARKER):
         return None
-    with open(descriptor, "rb") as file:
+    if regular(private, MARKER) is None:
+        raise DiskError(
+            f"{root / PRIVATE / MARKER}: it is no regular file; remove it. Then, if this is where the mirror was "
+            "published, `mirrortui verify --repair` makes it anew",
+            whole=True,
+        )
+    with open(os.open(MARKER, READ, dir_fd=private), "rb") as file:
         return file.read(MARKER_BYTES).decode("ascii", "replace").strip() or None
 
 
@@ -84,13 +89,37 @@ def sync(directory: int, name: str) -> None:
         os.close(descriptor)
 
 
-def regular_size(directory: int, name: str) -> int | None:
-    """Return the size of a regular file; None if there is none of this name."""
+def there(directory: int, name: str) -> bool:
+    """Tell whether there is anything of this name."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def regular(directory: int, name: str) -> os.stat_result | None:
+    """Return the status of a regular file; None if there is none of this name."""
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def regular_size(directory: int, name: str) -> int | None:
+    """Return the size of a regular file; None if there is none of this name."""
+    status = regular(directory, name)
+    return None if status is None else status.st_size
+
+
+def stamp(directory: int, name: str) -> str:
+    """Return what tells whether a file was changed since: size, and time of the last change in ns."""
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return "missing"
+    return f"{status.st_size}:{status.st_ctime_ns}" if stat.S_ISREG(status.st_mode) else "no regular file"
 
 
 def link(source: int, target: int, name: str) -> bool:

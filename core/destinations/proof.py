@@ -18,16 +18,37 @@ from core.model import Damage, Finding
 
 UNREADABLE = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.EBADMSG, errno.EUCLEAN})
 """Errors that are the fault of one file, not of the whole disk."""
+NO_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
+"""What is said of a file or a link in the place of a directory."""
 
 
 def proven(directory: int, one: Expected) -> str | None:
     """Return the BLAKE3 of a file that has the size and digest it should have; None if that can't be proven."""
+    try:
+        with _readable():
+            return _proven(directory, one)
+    except _Unreadable:
+        return None
+
+
+def _proven(directory: int, one: Expected) -> str | None:
     if not (one.blake3 or one.digest) or below.regular_size(directory, one.name) != one.size:
         return None
     if one.blake3:
         return one.blake3 if _blake3(directory, one.name, _pass) == one.blake3 else None
     md5, own = _digests(directory, one.name, _pass)
     return own if md5 == one.digest else None
+
+
+def of_fileset(error: OSError) -> Finding | None:
+    """Return what an error of opening a fileset tells of it; None if it tells of the disk."""
+    if error.errno == errno.ENOENT:
+        return Finding("", Damage.MISSING, "it is not there")
+    if error.errno in NO_DIRECTORY:
+        return Finding("", Damage.CHANGED, "it, or its product, is not a directory any more")
+    if error.errno in UNREADABLE:
+        return Finding("", Damage.UNREADABLE, f"it cannot be read: {os.strerror(error.errno).lower()}")
+    return None
 
 
 def verify(
@@ -43,7 +64,7 @@ def verify(
         found.files += 1
         found.bytes += one.size
         found.findings += [finding] if finding else []
-    found.findings += _verify_index(directory, index) if index is not None else []
+    found.findings += verify_index(directory, index) if index is not None else []
     listed = {below.INDEX, *(one.name for one in expected)}
     for entry in sorted(set(os.listdir(directory)) - listed):
         found.findings.append(Finding(entry, Damage.EXTRA, "nobody listed it"))
@@ -79,7 +100,8 @@ def _compare(directory: int, one: Expected, gate: Gate, taken: dict[int, str] | 
     return Finding(one.name, Damage.CHANGED, words, one.id, size, md5)
 
 
-def _verify_index(directory: int, index: Iterable[bytes]) -> list[Finding]:
+def verify_index(directory: int, index: Iterable[bytes]) -> list[Finding]:
+    """Compare the index in a directory with what it should be; return what is wrong with it, if anything is."""
     try:
         with _readable():
             if below.regular_size(directory, below.INDEX) is None:

@@ -43,7 +43,7 @@ class PublishedTree:
             private = below.make(self._root, PRIVATE)
             try:
                 self._lock = below.lock(private)
-                self.marker = below.marker(private)
+                self.marker = below.marker(private, self.root)
             finally:
                 os.close(private)
         except BlockingIOError:
@@ -52,6 +52,9 @@ class PublishedTree:
         except OSError as error:
             self.close()
             raise DiskError(f"{self.root}: cannot be used: {error.strerror or error}", whole=True) from error
+        except DiskError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give back the lock and the descriptors."""

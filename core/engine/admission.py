@@ -227,6 +227,8 @@ class Admission:
         mirror = self._context.mirror_of(row.product_id) if row else None
         if row is None or row.state is not FilesetState.TRANSFERRING or mirror is None or not mirror.working:
             return
+        if row.next_try is not None and row.next_try > self._context.now():
+            return
         if not self._shares(mirror).room(row.product_id).filesets:
             if fileset not in self._revoked:
                 self._resumable.append(fileset)
@@ -307,7 +309,7 @@ async def _take_over(db: Database, fileset: int, found: Found) -> None:
     if row is None or row.state is not FilesetState.TRANSFERRING:
         return
     await files.reset_lost(db, found.lost)
-    await files.staged(db, list(found.adopted.items()))
+    await files.staged(db, [(one, *adopted) for one, adopted in found.adopted.items()])
     await files.keep(db, found.kept)
     await filesets.judge(db, {fileset_of(one) for one in found.adopted})
 
@@ -316,4 +318,4 @@ def _expected(row: FileRow) -> Expected:
     kept = row.kept if row.validator and row.digest else 0
     staged = row.state is FileState.STAGED
     there = staged or row.state is FileState.PUBLISHED
-    return Expected(row.id, row.name, row.size, row.digest, there, kept, staged, row.blake3)
+    return Expected(row.id, row.name, row.size, row.digest, there, kept, row.ctime if staged else None, row.blake3)

@@ -9,6 +9,7 @@ from core.engine.admission import Admission
 from core.engine.context import Context, MirrorRun
 from core.engine.effects import effect
 from core.engine.poller import Poller
+from core.engine.rests import asked_rests
 from core.model import CommandKind
 from core.store import operate, registry
 from core.store.commands import Command
@@ -37,14 +38,19 @@ class Choosing:
         if target.product is None:
             for poller in working:
                 poller.look()
-            return f"{counted(len(working), 'source')} looked at now"
+            return await self._looked(counted(len(working), "source"), working)
         found = {poller: _products(poller.mirror, target.product) for poller in working}
         if not any(found.values()):
             raise NothingMatches(f"no product {target.product!r} is mirrored and not paused")
         for poller, products in found.items():
             if products:
                 poller.look(products)
-        return f"{counted(sum(map(len, found.values())), 'product')} looked at now"
+        looking = [poller for poller, products in found.items() if products]
+        return await self._looked(counted(sum(map(len, found.values())), "product"), looking)
+
+    async def _looked(self, what: str, pollers: Sequence[Poller]) -> str:
+        rests = await asked_rests(self._context, [poller.mirror.id for poller in pollers])
+        return f"{what} looked at as soon as may be: {rests}" if rests else f"{what} looked at now"
 
     async def choose(self, command: Command) -> str:
         """Begin or end the mirroring of one product; what is published of it stays."""

@@ -205,11 +205,11 @@ class Context:
         """Write one event to the log and to the state, where screens find it."""
         place = "/".join(display(part) for part in (mirror, product, fileset) if part)
         text = display(message)
-        log.log(
-            logging.INFO if level == AUDIT else logging.getLevelNamesMapping()[level.upper()],
-            "%s%s",
-            f"{place}: " if place else "",
-            text,
-        )
+        log.log(_log_level(level), "%s%s", f"{place}: " if place else "", text)
         now = self.now()
         await self.journal.write(lambda db: events.add(db, now, level, text, mirror, product, fileset))
+
+
+def _log_level(event: str) -> int:
+    """Return the level of the log for that of an event; the log has none for what operators did."""
+    return logging.INFO if event == AUDIT else logging.getLevelNamesMapping()[event.upper()]

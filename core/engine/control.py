@@ -11,8 +11,9 @@ from core.engine.context import Context
 from core.engine.effects import effect
 from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
+from core.engine.rests import asked_rests
 from core.model import CommandKind
-from core.store import commands, evidence, operate
+from core.store import commands, evidence, operate, registry
 from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
 from core.store.events import AUDIT
@@ -74,9 +75,8 @@ class Control:
         await lift_stops(self._context)
         await self._context.refresh()
         await self._admission.reconsider()
-        level = AUDIT if done else "warning"
         mirror, product = command.target.place
-        await self._context.tell(level, _told(command, result), mirror=mirror, product=product)
+        await self._context.tell(AUDIT, _told(command, result), mirror=mirror, product=product)
         self._changed(command, done)
 
     async def _carry_out(self, command: Command) -> str:
@@ -98,15 +98,21 @@ class Control:
 
     async def _retry(self, command: Command) -> str:
         found = await operate.to_retry(self._context.db, command.target)
+        mirrors = await registry.mirrors_of(self._context.db, found.ids)
+        rests = await asked_rests(self._context, set(mirrors.values()))
         await self._admission.drop(found.ids)
 
-        async def write(db: Database) -> int:
-            await operate.retry(db, found.ids, command.target.kind)
-            return await operate.relist(db, command.target)
+        async def write(db: Database) -> tuple[int, int]:
+            published = await operate.retry(db, found.ids, command.target.kind)
+            return published, await operate.relist(db, command.target)
 
-        def words(relisted: int) -> str:
-            again = f"{counted(len(found.ids), 'fileset')} tried again{left_out(found)}"
-            return f"{again}, {counted(relisted, 'product')} will be listed again" if relisted else again
+        def words(done: tuple[int, int]) -> str:
+            published, relisted = done
+            tried = len(found.ids) - published
+            told = [f"{counted(tried, 'fileset')} tried again"] if tried or not published else []
+            told += [f"index of {counted(published, 'published fileset')} read again"] if published else []
+            told += [f"{counted(relisted, 'product')} will be listed again"] if relisted else []
+            return ", ".join(told) + (f"; {rests}" if rests else "") + left_out(found)
 
         return await effect(self._context, command, write, words)
 

@@ -21,12 +21,15 @@ from core.engine.watchers import deserted
 from core.errors import ExitCode
 from core.executors.local import LocalExecutor
 from core.model import Durability, Phase
-from core.store import registry
+from core.store import moving, registry
 from core.store.ballast import Ballast
 from core.store.database import Database
 from core.store.journal import Journal
+from core.store.moving import Move
 from core.transfer.curl import CurlTransport
-from core.transfer.hosts import PROBES
+from core.transfer.hosts import BESIDE
+from core.units import counted
+from core.urls import redact
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class Result:
     stopped_by: ExitCode | None
     unfinished: bool
     """True if it was stopped before all sources had been listed."""
+    moves: tuple[str, ...] = ()
+    """Which mirrors have another source than before, in words."""
 
 
 class Engine:
@@ -83,6 +88,7 @@ class Engine:
         self._began = 0.0
         self._stopped_by: ExitCode | None = None
         self._unfinished = False
+        self._moves: tuple[str, ...] = ()
         self._context: Context | None = None
         self._parts: Parts | None = None
 
@@ -134,7 +140,7 @@ class Engine:
         started = context.now()
         clock = asyncio.get_running_loop().time
         begun = clock()
-        most = self._config.engine.transfers + (PROBES if hosts_compete(context) else 0)
+        most = self._config.engine.transfers + (BESIDE if hosts_compete(context) else 0)
         executor = LocalExecutor(CurlTransport(most), self._config.engine.durability is Durability.FULL)
         try:
             if not self._plan:
@@ -163,6 +169,7 @@ class Engine:
             filesets=parts.publisher.published,
             stopped_by=self._stopped_by,
             unfinished=self._unfinished,
+            moves=self._moves,
         )
 
     async def _open(self, journal: Journal) -> Context:
@@ -171,14 +178,15 @@ class Engine:
         lease = int(await registry.setting(journal.db, "lease") or 0) + 1
         configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
 
-        async def write(db: Database) -> dict[str, int]:
+        async def write(db: Database) -> tuple[dict[str, int], list[Move]]:
             await registry.set_setting(db, "identity", identity)
             await registry.set_setting(db, "lease", str(lease))
             await registry.set_setting(db, "host", socket.gethostname())
             await registry.set_setting(db, "phase", Phase.RUNNING)
-            return await registry.configure_mirrors(db, configured)
+            moves = await moving.follow(db, configured)
+            return await registry.configure_mirrors(db, configured), moves
 
-        ids = await journal.write(write)
+        ids, moves = await journal.write(write)
         context = Context(self._config, journal, once=self._once, choice=self._choice, lease=lease)
         context.repairs_only = self._repairs_only
         context.any_place = self._any_place
@@ -187,6 +195,9 @@ class Engine:
                 run = mirrors.build(ids[mirror.name], mirror, self._config.engine, identity)
                 context.mirrors[run.id] = run
         await context.refresh()
+        for move in moves:
+            await context.tell("warning", _words(move), mirror=move.mirror)
+        self._moves = tuple(f"{move.mirror}: {_words(move)}" for move in moves)
         return context
 
     async def _work(self, context: Context, parts: Parts) -> None:
@@ -253,6 +264,11 @@ class Engine:
                 await parts.scheduler.drop(list(parts.scheduler.runs))
         except TimeoutError:
             log.warning("some transfers did not stop in time; their partial files are kept")
+
+
+def _words(move: Move) -> str:
+    again = f"all lists and the indexes of {counted(move.published, 'published fileset')} are read again"
+    return f"the source is {redact(move.new)} instead of {redact(move.old)}: {again}"
 
 
 async def _cancel(tasks: Sequence[asyncio.Future[None]]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DiskError, LeaseHeld, StateError
-from core.store.identity import WRITABLE
+from core.store.identity import WRITABLE, OtherVersion
 
 READINGS = 10
 READ_AGAIN_SECONDS = 0.01
@@ -116,6 +118,53 @@ def find(state: Path) -> Holder | None:
             return found
         time.sleep(READ_AGAIN_SECONDS)
     return Holder()
+
+
+def outdated(error: Exception, state: Path) -> OtherVersion | None:
+    """Return what is told of a state that can't be read for the engine of an older version that is at work on it.
+
+    None if `error` is another one, or if no engine is at work.
+    """
+    found = find(state) if isinstance(error, OtherVersion) and error.older else None
+    if found is None:
+        return None
+    return OtherVersion(
+        f"the engine at work ({found}) is of an older version: `mirrortui stop` ends it, and the next one brings the "
+        f"state up to date: {state}",
+        older=True,
+    )
+
+
+def signal_end(state: Path, *, at_once: bool) -> None:
+    """Have the engine of `state` end by signals, which every version obeys; unless `at_once`, it finishes filesets.
+
+    Nothing happens if there is none any more. Raises StateError if no process here can be told to be that engine.
+    """
+    found = find(state)
+    if found is None:
+        return
+    if found.pid is None or not _has_open(found.pid, _path(state)):
+        raise StateError(
+            f"{state}: its engine ({found}) is not a process of this user on this machine: end it where it was started"
+        )
+    # two of a kind would be taken for one if they come together
+    numbers = (signal.SIGINT, signal.SIGTERM) if at_once else (signal.SIGTERM,)
+    with contextlib.suppress(ProcessLookupError):
+        for number in numbers:
+            os.kill(found.pid, number)
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    """Tell whether a process has opened the file at `path`; also False if it belongs to another user."""
+    try:
+        opened = list(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+    for one in opened:
+        with contextlib.suppress(OSError):
+            if one.samefile(path):
+                return True
+    return False
 
 
 def holder(path: Path) -> str | None:

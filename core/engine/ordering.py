@@ -66,15 +66,20 @@ class Ordering:
         found = await self._named(command.target, CommandKind.MOVE)
         where = f"to the {way}" if way in (Way.TOP, Way.BOTTOM) else str(way)
 
-        async def write(db: Database) -> int:
+        async def write(db: Database) -> tuple[int, str]:
+            before = {row.id: row.priority for row in await filesets.some(db, found.ids)}
             moved = await queue.move(db, found.ids, way)
             if not moved:
                 raise NothingMatches(await self._why_stuck(db, found, way))
-            return moved
+            taken = {row.priority for row in await filesets.some(db, found.ids) if row.priority != before[row.id]}
+            which = "priority" if len(taken) == 1 else "priorities"
+            return moved, f", {which} {' and '.join(map(str, sorted(taken)))} now" if taken else ""
 
-        return await effect(
-            self._context, command, write, lambda moved: f"{counted(moved, 'fileset')} moved {where}{left_out(found)}"
-        )
+        def words(done: tuple[int, str]) -> str:
+            moved, priorities = done
+            return f"{counted(moved, 'fileset')} moved {where}{priorities}{left_out(found)}"
+
+        return await effect(self._context, command, write, words)
 
     async def _why_stuck(self, db: Database, found: Matching, way: Way) -> str:
         if not await alone(db, found.ids):

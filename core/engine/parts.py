@@ -25,6 +25,7 @@ from core.executors.base import Executor
 from core.model import CommandKind
 from core.store import filesets, queries
 from core.store.commands import Command
+from core.store.whereabouts import Whereabouts
 from core.transfer.hosts import Hosts
 
 TICK_SECONDS = 0.2
@@ -90,6 +91,8 @@ class Parts:
         self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
         self.gauges = Gauges(context, hosts)
+        self._whereabouts = Whereabouts(engine.state)
+        self._whereabouts.demand()
 
     def _answers(self) -> Answers:
         ordering = Ordering(self._context, self.scheduler, self.admission)
@@ -160,6 +163,7 @@ class Parts:
             elapsed = time.monotonic() - looked
             if elapsed < DUE_SECONDS:
                 continue
+            self._whereabouts.demand()
             now = self._context.now()
             if abs(now - seen - elapsed) > CLOCK_JUMP_SECONDS:
                 await mend_stamps(self._context)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from core.engine.context import Context, MirrorRun
 from core.engine.scheduler import SOON_SECONDS
-from core.errors import Answer, FailureKind, SourceError
+from core.errors import Answer, CursorRefused, FailureKind, SourceError
 from core.model import ListedFileset, ListedProduct, Rejection
 from core.sources.base import Listing
 from core.store import listings, registry
@@ -25,8 +25,14 @@ from core.units import format_time
 AT_ONCE = 4
 """Products of one mirror that are listed at the same time."""
 CURSORS = 3
+MENDED_SECONDS = 3600.0
+"""A service looks this often whether rows of a product's index that were refused have been mended."""
 TRIES = {FailureKind.TRANSIENT: 4, FailureKind.MALFORMED: 2}
 """Tries to read a catalogue before it counts as unreadable; a service tries again at its next poll, too."""
+EMPTIED = (
+    "the source lists no product any more; nothing was deleted here. Ask the source, or take the mirror out of the "
+    "configuration"
+)
 
 T = TypeVar("T")
 
@@ -130,13 +136,14 @@ class Poller:
         now = self._context.now()
         kind: FailureKind | None = None
         detail: str | None = None
+        rests = False
         try:
-            with await self._tried(mirror.source.products) as listing:
+            with await self._products() as listing:
                 await self._context.journal.write(lambda db: registry.forget_root_rejections(db, mirror.id))
                 for batch in listing.batches():
                     await self._list(batch, chosen.selects, now)
         except SourceError as error:
-            kind, detail = error.kind, error.detail
+            kind, detail, rests = error.kind, error.detail, self._only_rests(error)
             await self._refused(error, None)
         filesets = f"{config.filesets} but not {config.exclude_filesets}"
         await self._context.journal.write(
@@ -144,8 +151,21 @@ class Poller:
                 db, mirror.id, chosen.named, config.hidden_products, chosen.selects, filesets
             )
         )
-        await self._context.journal.write(lambda db: registry.mirror_polled(db, mirror.id, now, kind, detail))
+        if not rests:
+            await self._context.journal.write(lambda db: registry.mirror_polled(db, mirror.id, now, kind, detail))
+        if kind is None and not await registry.product_names(self._context.db, mirror.id):
+            await self._context.tell(
+                "warning", "the source lists no product: there is nothing to mirror", mirror=config.name
+            )
         return kind is None
+
+    async def _products(self) -> Listing[ListedProduct]:
+        """Read the root index. Raises SourceError, also if it has lost all that it had: an alarm, not an answer."""
+        listing = await self._tried(self.mirror.source.products)
+        if not listing.rows and await registry.listed_products(self._context.db, self.mirror.id):
+            listing.close()
+            raise SourceError(FailureKind.MISSING, EMPTIED)
+        return listing
 
     async def _list(
         self, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
@@ -157,16 +177,31 @@ class Poller:
             if not self.mirror.working or self._context.draining.is_set():
                 return
             now = self._context.now()
-            due = product.full_list_due or now - (product.reconciled_at or 0) >= self.mirror.config.reconcile_interval
-            cursors = [] if due else await registry.known_cursors(self._context.db, product, CURSORS)
+            whole = self._due_whole(product, now)
+            cursors = [] if whole else await registry.known_cursors(self._context.db, product, CURSORS)
             try:
-                with await self._tried(lambda: self.mirror.source.filesets(product.name, cursors)) as listing:
+                with await self._filesets(product.name, cursors) as listing:
                     merged = await self._merge(product, listing)
             except SourceError as error:
                 await self._refused(error, product)
                 return
         await self._report(product, merged)
         await self._discovered(merged.stopped)
+
+    def _due_whole(self, product: ProductRow, now: float) -> bool:
+        """Tell whether the whole list of a product is due: what follows a cursor tells of no row that was mended."""
+        elapsed = now - (product.reconciled_at or 0)
+        mended = product.refused and (self._context.once or elapsed >= MENDED_SECONDS)
+        return product.full_list_due or mended or elapsed >= self.mirror.config.reconcile_interval
+
+    async def _filesets(self, product: str, cursors: Sequence[str]) -> Listing[ListedFileset]:
+        """List what is new in a product; if that is refused again and again, ask for its whole list, once."""
+        try:
+            return await self._tried(lambda: self.mirror.source.filesets(product, cursors))
+        except CursorRefused:
+            if self._context.draining.is_set():
+                raise
+            return await self._tried(lambda: self.mirror.source.filesets(product, ()), tries=1)
 
     async def _merge(self, product: ProductRow, listing: Listing[ListedFileset]) -> Merged:
         journal, mirror = self._context.journal, self.mirror
@@ -193,6 +228,8 @@ class Poller:
 
     async def _refused(self, error: SourceError, product: ProductRow | None) -> None:
         """Record that a catalogue could not be read."""
+        if self._only_rests(error):
+            return
         if product is not None:
             now, number = self._context.now(), product.id
             await self._context.journal.write(
@@ -205,8 +242,18 @@ class Poller:
         if error.kind in (FailureKind.DENIED, FailureKind.TLS):
             await self._context.stop_mirror(self.mirror, error.kind, error.detail)
 
-    async def _tried(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read a catalogue, with the first few tries of the retry policy, unless its host is to be left alone."""
+    def _only_rests(self, error: SourceError) -> bool:
+        """Tell whether it is the rest of its host alone that keeps a catalogue from being read, which the host tells.
+
+        A run that ends has not listed it, and says so.
+        """
+        return isinstance(error, LeftAlone) and not self._context.once
+
+    async def _tried(self, read: Callable[[], Awaitable[T]], tries: int | None = None) -> T:
+        """Read a catalogue, with the first few tries of the retry policy, unless its host is to be left alone.
+
+        `tries` is how many at most; None: as many as its kind of failure has.
+        """
         for number in itertools.count(1):
             await self._leave_alone()
             try:
@@ -216,7 +263,7 @@ class Poller:
                 soon = step.answer is Answer.WAIT and step.at is not None and step.at <= SOON_SECONDS
                 if error.retry_after:
                     self._hosts.rest(self.mirror.host, time.monotonic() + error.retry_after)
-                if not soon or number >= TRIES.get(error.kind, 1) or self._context.draining.is_set():
+                if not soon or number >= (tries or TRIES.get(error.kind, 1)) or self._context.draining.is_set():
                     raise self._with_wish(error) from None
                 await asyncio.sleep(step.at or 0.0)
         raise AssertionError("unreachable")

@@ -15,7 +15,7 @@ from core.engine.context import Context, MirrorRun
 from core.engine.runs import Run
 from core.errors import DiskError
 from core.model import ListedFile
-from core.store import events, filesets, registry
+from core.store import events, filesets, indexes, registry
 from core.store.database import Database
 from core.text import display
 
@@ -111,10 +111,13 @@ class Publisher:
         sealed, refused = await self._context.in_thread(_seal, mirror.destination, items)
         wanted = [(one.place.fileset_id, one.inode) for one in sealed]
         meant = set(await self._context.journal.write(lambda db: filesets.intend(db, wanted)))
-        visible, unpublished = await self._context.in_thread(
+        visible, unpublished, left = await self._context.in_thread(
             _appear, mirror.destination, [one for one in sealed if one.place.fileset_id in meant]
         )
         await self._conclude(mirror, [by_id[one.fileset_id] for one in visible])
+        for place, error in left:
+            names = {"mirror": mirror.config.name, "product": place.product, "fileset": place.fileset}
+            await self._context.tell("warning", str(error), **names)
         for place, error in [*unlisted, *refused, *unpublished]:
             await self._context.journal.write(lambda db: filesets.take_back(db, place.fileset_id))  # noqa: B023
             await self._context.disk_refused(mirror, by_id[place.fileset_id].row, error)
@@ -157,32 +160,44 @@ class Publisher:
     async def _write_indexes(self) -> None:
         self._indexed = asyncio.get_running_loop().time()
         for mirror in self._context.mirrors.values():
-            due = await registry.due_indexes(self._context.db, mirror.id)
-            if not due or mirror.stop is not None:
-                continue
-            written = [one for one in due if await self._write_product_index(mirror, one)]
-            try:
-                listed = await registry.published_products(self._context.db, mirror.id)
-                await self._context.in_thread(mirror.destination.write_index, None, product_lines(listed))
-            except DiskError as error:
-                for product, name, _ in written:
-                    await self._index_refused(mirror, product, name, error)
-                continue
-            await self._context.journal.write(lambda db: registry.index_written(db, written))  # noqa: B023
+            due = await indexes.due(self._context.db, mirror.id)
+            if due and mirror.stop is None:
+                await self._write_indexes_of(mirror, due)
 
-    async def _write_product_index(self, mirror: MirrorRun, due: tuple[int, str, int]) -> bool:
+    async def _write_indexes_of(self, mirror: MirrorRun, due: Sequence[tuple[int, str, int]]) -> None:
+        """Write the indexes of products, and then that of the root: what it lists has to be there."""
+        stamps: dict[int | None, str] = {}
+        for one in due:
+            if stamp := await self._write_product_index(mirror, one):
+                stamps[one[0]] = stamp
+        written = [one for one in due if one[0] in stamps]
+        try:
+            listed = await registry.published_products(self._context.db, mirror.id)
+            stamps[None] = await self._context.in_thread(mirror.destination.write_index, None, product_lines(listed))
+        except DiskError as error:
+            for product, name, _ in written:
+                await self._index_refused(mirror, product, name, error)
+            return
+
+        async def write(db: Database) -> None:
+            await indexes.written(db, written)
+            await indexes.keep_stamps(db, mirror.id, stamps)
+
+        await self._context.journal.write(write)
+
+    async def _write_product_index(self, mirror: MirrorRun, due: tuple[int, str, int]) -> str | None:
+        """Write one index and return its stamp; None if it was refused."""
         product, name, _ = due
         try:
             with contextlib.closing(await listing.of_product(self._context.db, product)) as index:
-                await self._context.in_thread(mirror.destination.write_index, name, index.blocks())
+                return await self._context.in_thread(mirror.destination.write_index, name, index.blocks())
         except DiskError as error:
             await self._index_refused(mirror, product, name, error)
-            return False
-        return True
+            return None
 
     async def _index_refused(self, mirror: MirrorRun, product: int, name: str, error: DiskError) -> None:
         """Record, and tell once, that what is published can't be found by those who mirror us."""
-        if await self._context.journal.write(lambda db: registry.index_refused(db, product, str(error))):
+        if await self._context.journal.write(lambda db: indexes.refused(db, product, str(error))):
             await self._context.tell("error", str(error), mirror=mirror.config.name, product=name)
 
 
@@ -205,18 +220,29 @@ def _seal(
     return sealed, refused
 
 
-def _appear(destination: Destination, sealed: Sequence[Sealed]) -> tuple[list[Place], list[tuple[Place, DiskError]]]:
-    """Rename sealed filesets into place; return those that stand, and those that were refused."""
+def _appear(
+    destination: Destination, sealed: Sequence[Sealed]
+) -> tuple[list[Place], list[tuple[Place, DiskError]], list[tuple[Place, DiskError]]]:
+    """Rename sealed filesets into place.
+
+    Returns those that stand, those that were refused, and those that stand though what they replaced is in the way.
+    """
     visible: list[Place] = []
     refused: list[tuple[Place, DiskError]] = []
+    left: list[tuple[Place, DiskError]] = []
     for one in sealed:
         try:
             destination.publish(one)
-            visible.append(one.place)
         except DiskError as error:
             refused.append((one.place, error))
+            continue
+        visible.append(one.place)
+        try:
+            destination.clear(one.place)
+        except DiskError as error:
+            left.append((one.place, error))
     try:
         destination.settle({place.product for place in visible})
     except DiskError as error:
-        return [], [(one.place, error) for one in sealed]
-    return visible, refused
+        return [], [(one.place, error) for one in sealed], left
+    return visible, refused, left

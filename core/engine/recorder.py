@@ -19,7 +19,7 @@ LIVE_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Batch:
-    staged: list[tuple[int, str | None]] = field(default_factory=list)
+    staged: list[tuple[int, str | None, int | None]] = field(default_factory=list)
     recovered: list[tuple[int, int]] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     interrupted: list[tuple[int, int, str | None]] = field(default_factory=list)
@@ -39,14 +39,20 @@ class Recorder:
         self._batch = _Batch()
         self._writing = asyncio.Lock()
 
-    def staged(self, product: int, file: FileRow, blake3: str | None) -> None:
-        """Note a file of a product that is complete and verified."""
+    def staged(self, product: int, file: FileRow, blake3: str | None, ctime: int | None) -> None:
+        """Note a file of a product that is complete and verified, and when its inode was changed last."""
         batch = self._batch
-        batch.staged.append((file.id, blake3))
+        batch.staged.append((file.id, blake3, ctime))
         files, size = batch.moved.get(product, (0, 0))
-        batch.moved[product] = (files + 1, size + file.size)
+        batch.moved[product] = (files + 1, size)
         if file.attempts:
             batch.recovered.append((file.id, file.attempts + 1))
+
+    def came(self, product: int, fetched: int) -> None:
+        """Note how many bytes a transfer that has ended brought; what was kept from an earlier one was noted then."""
+        if fetched:
+            files, size = self._batch.moved.get(product, (0, 0))
+            self._batch.moved[product] = (files, size + fetched)
 
     def failed(self, failure: Failed) -> None:
         """Note a failed try."""
@@ -78,6 +84,7 @@ class Recorder:
                 await files.interrupted(db, batch.interrupted)
             if batch.staged:
                 await files.staged(db, batch.staged)
+            if batch.moved:
                 await meters.fetched(db, batch.moved)
             if batch.recovered:
                 await files.recovered(db, batch.recovered, now)

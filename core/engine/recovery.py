@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from core.destinations.base import Place
+from core.engine import indexes
 from core.engine.context import Context, MirrorRun
 from core.errors import HOUR, DiskError, FailureKind, MirrorError
 from core.http import LONGEST_RETRY_AFTER
@@ -97,6 +98,7 @@ async def _bring_up(context: Context, mirror: MirrorRun) -> None:
     for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):
         if not context.publishing(row.id):
             await _settle(context, mirror, row)
+    await _clear_away(context, mirror)
     now = context.now()
     await context.journal.write(lambda db: filesets.look_again(db, mirror.id, now))
     areas = await context.in_thread(mirror.destination.areas)
@@ -104,6 +106,25 @@ async def _bring_up(context: Context, mirror: MirrorRun) -> None:
     for area in areas:
         if area not in useful:
             await context.in_thread(mirror.destination.drop, area)
+    if not context.repairs_only:
+        await indexes.mend(context, mirror)
+
+
+async def _clear_away(context: Context, mirror: MirrorRun) -> None:
+    """Clear away what was replaced by publications, where that was cut off or refused, and what nobody knows."""
+    rows = await filesets.some(context.db, await context.in_thread(mirror.destination.replaced))
+    try:
+        await context.in_thread(mirror.destination.tidy, {row.id for row in rows})
+    except DiskError as error:
+        await context.tell("warning", str(error), mirror=mirror.config.name)
+    for row in rows:
+        if not context.publishing(row.id):
+            place = await _place(context, row)
+            try:
+                await context.in_thread(mirror.destination.clear, place)
+            except DiskError as error:
+                names = {"mirror": mirror.config.name, "product": place.product, "fileset": place.fileset}
+                await context.tell("warning", str(error), **names)
 
 
 async def _demand_place(context: Context, mirror: MirrorRun) -> None:
@@ -127,13 +148,17 @@ async def _demand_place(context: Context, mirror: MirrorRun) -> None:
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:
-    place = Place(row.id, await registry.product_name(context.db, row.product_id), row.name)
+    place = await _place(context, row)
     stands = row.inode is not None and await context.in_thread(mirror.destination.is_published, place, row.inode)
     now = context.now()
     if stands:
         await context.journal.write(lambda db: filesets.published(db, [row.id], now))
     else:
         await context.journal.write(lambda db: filesets.take_back(db, row.id))
+
+
+async def _place(context: Context, row: FilesetRow) -> Place:
+    return Place(row.id, await registry.product_name(context.db, row.product_id), row.name)
 
 
 def boot_id() -> str:

@@ -18,7 +18,7 @@ class Run:
 
     `pending` is a window of its files, in order; `after` the last file loaded, `exhausted` when none is left to
     load. `missing` counts the files that were not in place when it began, `done` holds those that are now.
-    `begun` tells that something of it had come before, or was tried.
+    `begun` tells that something of it had come before, or was tried, `failing` that the last try of a file failed.
     """
 
     row: FilesetRow
@@ -33,6 +33,7 @@ class Run:
     waiting: set[int] = field(default_factory=set)
     in_place: bool = False
     begun: bool = False
+    failing: bool = False
     dropped: bool = False
 
     @property
@@ -83,11 +84,16 @@ class Lanes:
         if not lane and self._lanes.pop(run.row.product_id, None) is not None:
             self._turns.remove(run.row.product_id)
 
-    def next(self, allowed: Callable[[Run], bool]) -> Run | None:
-        """Return the run whose file goes next: the highest priority, and among equals the product whose turn it is."""
+    def next(self, allowed: Callable[[Run], bool], doubtful: Callable[[Run], bool]) -> Run | None:
+        """Return the run whose file goes next: the highest priority, and among equals the product whose turn it is.
+
+        Within a product the `doubtful` ones come after the others.
+        """
         best: Run | None = None
         for product in self._turns:
-            run = next((one for one in self._lanes[product] if one.pending), None)
+            lane = self._lanes[product]
+            run = next((one for one in lane if one.pending and not doubtful(one)), None)
+            run = run or next((one for one in lane if one.pending), None)
             if run and allowed(run) and (best is None or run.order[0] < best.order[0]):
                 best = run
                 if best.order[0] <= self._best:

@@ -140,8 +140,8 @@ class Scheduler:
         for host, waiting in self._waiting_by_host().items():
             self._hosts.wants(host, waiting)
         works: list[Work] = []
-        while len(self._flights) < self._room() + self._ahead and not self._context.aborting.is_set():
-            run = self._lanes.next(lambda one: self._may_start(one, now))
+        while len(self._flights) < self._most(now) and not self._context.aborting.is_set():
+            run = self._lanes.next(lambda one: self._may_start(one, now), self._doubtful)
             if run is None:
                 break
             works.append(self._launch(run, run.pending.popleft()))
@@ -151,13 +151,21 @@ class Scheduler:
             self.hungry.set()
 
     def _may_start(self, run: Run, now: float) -> bool:
-        if len(self._flights) >= self._room() and run.pending[0].size > SMALL:
-            return False
-        return run.mirror.working and self._hosts.may_start(run.mirror.host, now)
+        host, small = run.mirror.host, run.pending[0].size <= SMALL
+        room = self._room() + self._hosts.late(host, now) + (self._ahead if small else 0)
+        return len(self._flights) < room and run.mirror.working and self._hosts.may_start(host, now)
+
+    def _doubtful(self, run: Run) -> bool:
+        """Tell whether a run may keep its host in doubt, which one that is well may free of it."""
+        return run.failing and self._hosts.in_doubt(run.mirror.host)
 
     def _room(self) -> int:
         """Return how many transfers may be under way; the probe of a host that says nothing takes no one's slot."""
         return self._slots + self._hosts.extra()
+
+    def _most(self, now: float) -> int:
+        """Return how many transfers the executor may have, whatever their host and size."""
+        return self._room() + self._ahead + self._hosts.latecomers(now)
 
     def _waiting_by_host(self) -> dict[str, int]:
         waiting = {mirror.host: 0 for mirror in self._context.mirrors.values()}
@@ -182,6 +190,7 @@ class Scheduler:
             validator=file.validator,
             plain=not file.attempts and file.size <= PLAIN_SIZE,
             fresh=file.attempts > 0,
+            accepted=file.accepted is not None,
         )
 
     def deliver(self, outcomes: list[Outcome]) -> None:
@@ -192,6 +201,7 @@ class Scheduler:
                 flight.run.in_flight -= 1
                 self.totals.bytes += outcome.fetched
                 self._came[flight.run.row.product_id] += outcome.fetched
+                self.recorder.came(flight.run.row.product_id, outcome.fetched)
                 self._ended(flight, outcome)
                 self._settle(flight.run)
             self.fill()
@@ -209,8 +219,9 @@ class Scheduler:
             self._hosts.succeeded(host, file.id)
             self._denials.end(run.mirror.id)
             run.mirror.told = ""
-            self.recorder.staged(run.row.product_id, file, outcome.blake3)
+            self.recorder.staged(run.row.product_id, file, outcome.blake3, outcome.ctime)
             run.done.add(file.id)
+            run.failing = False
             self.totals.files += 1
         else:
             if outcome.kind is FailureKind.TRANSIENT:
@@ -222,7 +233,7 @@ class Scheduler:
             self._failed(run, file, outcome, outcome.kind)
 
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
-        run.begun = True
+        run.begun = run.failing = True
         now = self._context.now()
         tries = (file.tries if file.failure_kind is kind else 0) + 1
         step = self._next_step(run, file, outcome, kind, tries)
@@ -235,7 +246,7 @@ class Scheduler:
         state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
             step.answer, FileState.PENDING
         )
-        after = file._replace(
+        after = file.wanted_after(outcome.size, outcome.digest)._replace(
             state=state,
             attempts=file.attempts + 1,
             tries=tries,
@@ -367,7 +378,10 @@ class Scheduler:
             elapsed = now - (flight.sampled or flight.started)
             rate = max(0.0, (one.received - flight.received) / elapsed) if elapsed > 0 else 0.0
             flight.received, flight.sampled = one.received, now
-            picture.append(Live(one.id, flight.run.mirror.host, flight.started, one.received, rate, one.validator))
+            kept = flight.file.kept
+            picture.append(
+                Live(one.id, flight.run.mirror.host, flight.started, one.received, rate, one.validator, kept)
+            )
         return picture
 
     @staticmethod

@@ -7,13 +7,13 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
 from core.destinations.base import Expected, Gate, Place, Verified
-from core.engine import listing
+from core.engine import indexes, listing
 from core.engine.admission import Admission
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, Stopped
@@ -135,7 +135,7 @@ class Scrubber:
             for several in _slices(task.work):
                 await self._verify_all(several, gate, task)
             if task.whole:
-                await self._tell_strangers(task)
+                await self._look_beside(task)
         except Stopped:
             stopped = "stopped by an operator" if task.stop.is_set() else "the engine ended"
         except DiskError as error:
@@ -148,13 +148,18 @@ class Scrubber:
             end = f"; ended early: {stopped}" if stopped else ""
             await self._context.tell("info", f"verified {read}, {format_bytes(done.done_bytes)}{end}")
 
-    async def _tell_strangers(self, task: Task) -> None:
-        """Tell of entries beside the filesets of a product that nobody listed."""
+    async def _look_beside(self, task: Task) -> None:
+        """Tell of entries beside the filesets of products that nobody listed, and of indexes that are not right."""
+        found = await verification.products_of(self._context.db, [one.id for one in task.work])
+        for mirror in self._context.mirrors.values():
+            products = {product: name for product, number, name in found if number == mirror.id}
+            if products:
+                await self._tell_strangers(task, mirror, products)
+                await indexes.verify(self._context, task.command, mirror, products)
+
+    async def _tell_strangers(self, task: Task, mirror: MirrorRun, products: Mapping[int, str]) -> None:
         db = self._context.db
-        for product, number, name in await verification.products_of(db, [one.id for one in task.work]):
-            mirror = self._context.mirrors.get(number)
-            if mirror is None:
-                continue
+        for product, name in products.items():
             known = await verification.names(db, product)
             entries = await asyncio.get_running_loop().run_in_executor(
                 self._thread, mirror.destination.strangers, name, known

@@ -51,6 +51,7 @@ class LocalExecutor:
             sync=self._sync,
             plain=work.plain,
             fresh=work.fresh,
+            accepted=work.accepted,
         )
 
     def cancel(self, ids: Iterable[int]) -> None:

@@ -55,7 +55,8 @@ class Source(Protocol):
         """List a product's filesets registered after the first of `cursors` that the source still knows.
 
         `cursors` are fileset names seen in earlier listings, newest first. If none is known to the source,
-        or `cursors` is empty, the whole list is returned (then `cursor` is None).
+        or `cursors` is empty, the whole list is returned (then `cursor` is None). Raises CursorRefused where it can't
+        be told whether a cursor is unknown or something else is wrong.
         """
 
     async def files(self, product: str, fileset: str) -> Listing[ListedFile]:

@@ -123,7 +123,9 @@ class CatalogueClient:
             return httpx.AsyncClient(
                 verify=ssl.create_default_context(cafile=ca_file),
                 timeout=httpx.Timeout(seconds, connect=self._options.connect_seconds),
-                headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
+                # A connection for each index: h11 would take bytes after a body for the next answer, and so a fileset
+                # would be published with the files of another.
+                headers={"User-Agent": user_agent(), "Accept-Encoding": "identity", "Connection": "close"},
             )
         except OSError as error:
             reason = f"the certificate authorities in {ca_file} can't be read: {error.strerror or error}"

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Generic, Self
 from urllib.parse import urlsplit, urlunsplit
 
-from core.errors import ConfigError, FailureKind, SourceError
+from core.errors import ConfigError, CursorRefused, FailureKind, SourceError
 from core.model import ListedFile, ListedFileset, ListedProduct, Rejection
 from core.sources.base import SourceOptions
 from core.sources.catalogue import CatalogueClient, without_userinfo
@@ -19,6 +19,8 @@ from core.urls import DEFAULT_PORTS, quote_segment, redact
 INDEX = "index.txt"
 MAX_CURSORS = 3
 """How many cursors are tried before the whole list is taken."""
+NOT_OF_THE_CURSOR = frozenset({401, 407, 408, 425, 429})
+"""What a server answers about credentials and its load, whatever is asked for."""
 
 
 class IndexListing(Generic[RowT]):
@@ -66,7 +68,8 @@ class IppSource:
         """List the filesets after the first cursor that the store still knows, else all of them.
 
         A store forgets a fileset that it withdrew, and then answers a query by it with a blank page, 404 or an
-        internal error: none of these means "nothing new" (protocol: "Incremental listing").
+        internal error: none of these means "nothing new" (protocol: "Incremental listing"). Servers in between, or of
+        another make, may say it by any other 4xx, by 204, or by a page that is no index.
         """
         url = self._url(product, INDEX)
         for cursor in cursors[:MAX_CURSORS]:
@@ -101,6 +104,8 @@ class IppSource:
         except SourceError as error:
             if _cursor_unknown(error, shape.blank):
                 return None
+            if _query_refused(error):
+                raise CursorRefused(error.kind, error.detail, error.retry_after, error.status) from None
             raise
         return IndexListing(spool, shape, cursor)
 
@@ -116,6 +121,13 @@ def _cursor_unknown(error: SourceError, blank: bool) -> bool:
     # A server that says when to come back is overloaded, not ignorant of the cursor.
     failed = error.status is not None and error.status >= 500 and error.retry_after is None
     return failed or error.kind is FailureKind.MISSING
+
+
+def _query_refused(error: SourceError) -> bool:
+    """Tell whether the same server may have the whole list for whoever asks for nothing newer than a cursor."""
+    status = error.status or 0
+    refused = 400 <= status < 500 and status not in NOT_OF_THE_CURSOR
+    return refused or status == 204 or error.kind is FailureKind.MALFORMED
 
 
 def _root(url: str) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 from core.errors import causes
 
-SIZE = 4 << 20
+MOST, LEAST = 4 << 20, 256 << 10
 """Bytes that are kept; they are taken again when twice as many are free, or each commit would stop everything anew."""
+SHARE = 8
+"""No more than this part of a disk is kept, or a state of some hundred KiB could not work on a small one."""
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -23,6 +25,11 @@ _REFUSED = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.S
 def refusal(error: BaseException) -> str | None:
     """Return SQLite's words if `error`, got from writing to the state, may be cured by room on its disk; else None."""
     return next((str(one) for one in causes(error) if getattr(one, "sqlite_errorcode", 0) in _REFUSED), None)
+
+
+def at_most(disk: os.statvfs_result, size: int) -> int:
+    """Return `size`, or on a small disk the part of it that one use of the state may take, in bytes."""
+    return max(LEAST, min(size, disk.f_blocks * disk.f_frsize // SHARE))
 
 
 class Ballast:
@@ -43,12 +50,13 @@ class Ballast:
     def _take(self) -> bool:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(descriptor).st_blocks * 512 < SIZE:
-                figures = os.fstatvfs(descriptor)
-                if figures.f_bavail * figures.f_frsize < 2 * SIZE:
+            disk = os.fstatvfs(descriptor)
+            size = at_most(disk, MOST)
+            if os.fstat(descriptor).st_blocks * 512 < size:
+                if disk.f_bavail * disk.f_frsize < 2 * size:
                     os.ftruncate(descriptor, 0)
                     return False
-                os.posix_fallocate(descriptor, 0, SIZE)
+                os.posix_fallocate(descriptor, 0, size)
             return True
         finally:
             os.close(descriptor)

@@ -73,10 +73,29 @@ async def new(db: Database) -> list[Command]:
     return [_command(row) for row in await db.rows("SELECT * FROM commands WHERE state = 'new' ORDER BY id LIMIT 100")]
 
 
+async def noted(db: Database, filesets: Sequence[str]) -> dict[str, str]:
+    """Return of those filesets, by whole name, for which wishes wait for an engine the kind of the newest."""
+    rows = await db.rows(
+        """SELECT wanted.value AS fileset, kind FROM commands, json_each(target, '$.filesets') wanted
+           WHERE state = 'new' AND wanted.value IN (SELECT value FROM json_each(?)) ORDER BY commands.id""",
+        (json.dumps(list(filesets)),),
+    )
+    return {row["fileset"]: row["kind"] for row in rows}
+
+
 async def get(db: Database, number: int) -> Command | None:
     """Return one command."""
     row = await db.one("SELECT * FROM commands WHERE id = ?", (number,))
     return _command(row) if row else None
+
+
+async def answer(db: Database, number: int) -> tuple[str, str | None] | None:
+    """Return the state of a command, done or refused, and its result; None as long as it is not answered.
+
+    What it is about, which may be a hundred thousand names, is not read.
+    """
+    row = await db.one("SELECT state, result FROM commands WHERE id = ? AND state <> 'new'", (number,))
+    return (row["state"], row["result"]) if row else None
 
 
 async def carried_out(db: Database, command: int, result: str) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Self, TypeAlias, cast
 import aiosqlite
 
 from core.errors import StateError
-from core.store.identity import READING_ERRORS, WRITABLE, demand_ours, unreadable
+from core.store.ballast import at_most
+from core.store.identity import READING_ERRORS, WRITABLE, OtherVersion, demand_ours, unreadable
 from core.store.schema import APPLICATION_ID, MIGRATIONS
 from core.store.transitions import transition_rows
 
@@ -29,7 +30,9 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 WRITING, UNCHANGING = "mode=rw", "mode=ro&immutable=1"
 """How a file is opened, see https://sqlite.org/uri.html."""
 BUSY_SECONDS = 10.0
-CHECKPOINT_PAGES = 4000
+LOG_BYTES = 4000 << 12
+"""A log that has grown so long is taken into the state file; on a small disk a shorter one."""
+PAGE_BYTES = 4096
 READ_CACHE_KIB = 8192
 
 
@@ -132,7 +135,8 @@ class Database:
 
     async def checkpoint_by_itself(self, wanted: bool) -> None:
         """Have a log that has grown long taken into the state file, which may need room on the disk; or not."""
-        await self.run(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES if wanted else 0}")
+        pages = at_most(os.statvfs(self.path.absolute().parent), LOG_BYTES) // PAGE_BYTES
+        await self.run(f"PRAGMA wal_autocheckpoint = {pages if wanted else 0}")
 
     async def _check_identity(self) -> int:
         """Return the schema's version; raise StateError for anything that is not a state file of ours."""
@@ -154,9 +158,10 @@ class Database:
                 "or `mirrortui rebuild` it from the published trees"
             )
         if version < len(MIGRATIONS):
-            raise StateError(
+            raise OtherVersion(
                 f"{self.path}: not prepared by an engine of this version yet (schema {version}, "
-                f"this one reads {len(MIGRATIONS)}); start the engine first"
+                f"this one reads {len(MIGRATIONS)}); start the engine first",
+                older=True,
             )
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import FailureKind
 from core.model import FileState, ListedFile
-from core.store import filesets
+from core.store import evidence, filesets
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_range, fileset_of, sql_in_range
@@ -41,6 +41,8 @@ class Live:
     received: int
     rate: float
     validator: str | None
+    base: int = 0
+    """What of it was kept from an earlier transfer."""
 
 
 async def to_fetch(db: Database, fileset: int, after: int, now: float, limit: int) -> list[FileRow]:
@@ -86,13 +88,13 @@ async def unstaged(db: Database, fileset: int) -> int:
     )
 
 
-async def staged(db: Database, files: Sequence[tuple[int, str | None]]) -> None:
-    """Record that files are complete and verified in staging, each with its BLAKE3."""
+async def staged(db: Database, files: Sequence[tuple[int, str | None, int | None]]) -> None:
+    """Record that files are complete and verified in staging: (id, BLAKE3, ctime in ns) of each."""
     await db.run(
-        f"""WITH staged (id, blake3) AS (SELECT {fields(2)} FROM json_each(?))
+        f"""WITH staged (id, blake3, ctime) AS (SELECT {fields(3)} FROM json_each(?))
             UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
-                             validator = NULL, blake3 = staged.blake3
-            FROM staged WHERE files.id = staged.id AND state <> 'staged'""",
+                             validator = NULL, blake3 = staged.blake3, ctime = staged.ctime
+            FROM staged WHERE files.id = staged.id AND (state <> 'staged' OR files.ctime IS NOT staged.ctime)""",
         (table(files),),
     )
 
@@ -126,6 +128,7 @@ async def failed(db: Database, failures: Sequence[Failed], now: float) -> None:
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         [(fileset_of(f.id), f.id, now, f.attempts, f.kind, f.detail, f.size, f.digest) for f in failures],
     )
+    await evidence.take_back_mended(db, (f.id for f in failures if f.digest is not None))
     await filesets.judge(db, {fileset_of(f.id) for f in failures})
 
 
@@ -150,9 +153,9 @@ async def live(db: Database, transfers: Sequence[Live], lease: int) -> None:
     """Replace the picture of the transfers under way; what could be continued after a crash is kept with the file."""
     await db.run("DELETE FROM transfers")
     await db.run(
-        f"""INSERT OR REPLACE INTO transfers
-            SELECT {fields(5)}, ? FROM json_each(?)""",
-        (lease, table((one.id, one.host, one.started_at, one.received, one.rate) for one in transfers)),
+        f"""INSERT OR REPLACE INTO transfers (file_id, host, started_at, received, rate, base, lease)
+            SELECT {fields(6)}, ? FROM json_each(?)""",
+        (lease, table((one.id, one.host, one.started_at, one.received, one.rate, one.base) for one in transfers)),
     )
     await db.run(
         f"""WITH live (id, kept, validator) AS (SELECT {fields(3)} FROM json_each(?))

@@ -36,7 +36,7 @@ async def to_index(db: Database, product: int, now: float, limit: int) -> list[F
         (product, now, limit),
     )
     again = await db.rows(
-        f"""SELECT {FILESET_COLUMNS} FROM filesets
+        f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
             WHERE product_id = ? AND state = 'published' AND reread AND (next_try IS NULL OR next_try <= ?) LIMIT ?""",
         (product, now, limit),
     )
@@ -321,7 +321,8 @@ async def take_back(db: Database, fileset: int) -> None:
 async def published(db: Database, filesets: Sequence[int], now: float) -> None:
     """Record that filesets stand at their final place."""
     await db.run_many(
-        "UPDATE files SET state = 'published' WHERE id BETWEEN ? AND ? AND state = 'staged'", map(file_range, filesets)
+        "UPDATE files SET state = 'published', ctime = NULL WHERE id BETWEEN ? AND ? AND state = 'staged'",
+        map(file_range, filesets),
     )
     await db.run_many(
         """UPDATE filesets SET state = 'published', published_at = ?, verified_at = NULL, inode = NULL, lease = NULL,

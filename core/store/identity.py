@@ -40,6 +40,14 @@ _OF_A_STATEMENT = frozenset(
 """Primary codes that blame what was to be written, and not the file."""
 
 
+class OtherVersion(StateError):
+    """The state file was left by another version of mirrortui; `older`: by one that knows less than this one."""
+
+    def __init__(self, text: str, *, older: bool):
+        super().__init__(text)
+        self.older = older
+
+
 def hurts_all(error: Exception) -> bool:
     """Tell whether `error`, got from writing, is about the state file: nothing else can be written either."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & _PRIMARY not in _OF_A_STATEMENT
@@ -73,7 +81,8 @@ def demand_ours(path: Path, version: int, application: int, tables: int) -> None
             "trees"
         )
     if version > len(MIGRATIONS):
-        raise StateError(
+        raise OtherVersion(
             f"{path}: written by a newer mirrortui (schema {version}, this one knows {len(MIGRATIONS)}); nothing was "
-            "changed. Upgrade mirrortui; to go on with this one, move the file away and run `mirrortui rebuild`"
+            "changed. Upgrade mirrortui; to go on with this one, move the file away and run `mirrortui rebuild`",
+            older=False,
         )

@@ -129,7 +129,9 @@ _SUPERSEDED = f"""{_CURRENT} AND state NOT IN ('publishing', 'expiring')
 async def _wishes(db: Database, keys: Mapping[str, object]) -> list[tuple[str, str, int]]:
     """Return (name, state, priority) of filesets of which a new revision is listed, and which operators had set."""
     rows = await db.rows(
-        f"SELECT name, state, priority FROM filesets WHERE {_SUPERSEDED} AND (state IN {_SET} OR priority <> 0)", keys
+        f"""SELECT name, ifnull(wish, state) AS state, priority FROM filesets
+            WHERE {_SUPERSEDED} AND (ifnull(wish, state) IN {_SET} OR priority <> 0)""",
+        keys,
     )
     return [(row["name"], row["state"], row["priority"]) for row in rows]
 
@@ -154,7 +156,8 @@ async def _supersede(db: Database, keys: Mapping[str, object]) -> list[int]:
 async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
     """Mark what is not listed any more; of a row that was refused, the catalogue still speaks."""
     rows = await db.rows(
-        f"""UPDATE filesets SET state = 'withdrawn', trouble = '', next_try = NULL
+        f"""UPDATE filesets SET wish = iif(state IN {_SET}, state, NULL), state = 'withdrawn', trouble = '',
+                                next_try = NULL
             WHERE {_CURRENT} AND state NOT IN {_FIXED}
               AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})
               AND name NOT IN (SELECT name FROM temp.refused WHERE product_id = :product)
@@ -165,8 +168,13 @@ async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 
 async def _reappear(db: Database, keys: Mapping[str, object]) -> int:
+    """Let what is listed again be what it was; its index is read again, for it may list something else by now."""
     return await db.run(
-        f"""UPDATE filesets SET state = iif(published_at IS NULL OR failure_kind = 'damaged', 'discovered', 'published')
+        f"""UPDATE filesets
+            SET state = CASE WHEN wish IS NOT NULL THEN wish
+                             WHEN published_at IS NULL OR failure_kind = 'damaged' THEN 'discovered'
+                             ELSE 'published' END,
+                wish = NULL, reread = 1
             WHERE {_CURRENT} AND state = 'withdrawn'
               AND EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})""",
         keys,
@@ -209,8 +217,12 @@ async def _discover(db: Database, keys: Mapping[str, object]) -> int:
 
 
 async def _reject(db: Database, keys: Mapping[str, object], full: bool) -> None:
-    if full:
-        await db.run("DELETE FROM rejections WHERE product_id = :product AND fileset_id IS NULL", keys)
+    await db.run(
+        """DELETE FROM rejections
+           WHERE mirror_id = :mirror AND ifnull(product_id, 0) = :product AND ifnull(fileset_id, 0) = 0
+               AND (:full OR name IN (SELECT name FROM temp.listed WHERE product_id = :product))""",
+        {**keys, "full": full},
+    )
     await db.run(
         """INSERT INTO rejections (product_id, mirror_id, line, name, reason, seen_at)
            SELECT :product, :mirror, line, name, reason, :now FROM temp.refused WHERE product_id = :product

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from core.errors import FailureKind
 from core.model import CommandKind
-from core.store import commands, filesets, verification
+from core.store import commands, evidence, filesets, verification
 from core.store.bulk import fields, table
 from core.store.commands import Target
 from core.store.database import Database
@@ -19,9 +21,9 @@ _OPEN = "'discovered', 'queued', 'transferring', 'staged', 'damaged'"
 
 FITTING = {
     CommandKind.HOLD: f"filesets.state IN ({_OPEN})",
-    CommandKind.RELEASE: "filesets.state = 'held'",
+    CommandKind.RELEASE: "(filesets.state = 'held' OR filesets.wish IS 'held')",
     CommandKind.CANCEL: f"filesets.state IN ({_OPEN}, 'held')",
-    CommandKind.REQUEUE: "filesets.state = 'cancelled'",
+    CommandKind.REQUEUE: "(filesets.state = 'cancelled' OR filesets.wish IS 'cancelled')",
     CommandKind.RETRY: "(filesets.trouble <> '' OR filesets.rejected > 0) AND filesets.state <> 'superseded'",
     CommandKind.PRIORITY: f"filesets.state IN ({_OPEN}, 'held')",
     CommandKind.NOW: f"filesets.state IN ({_OPEN})",
@@ -31,12 +33,21 @@ FITTING = {
 }
 """Which filesets a command applies to."""
 
+BY_NAME = {CommandKind.RETRY: f"({FITTING[CommandKind.RETRY]} OR filesets.state = 'published')"}
+"""Which filesets a command applies to when they are named, where that differs: nothing else has an index read again."""
+
 REFUSALS = {
+    CommandKind.HOLD: "nothing to hold",
+    CommandKind.CANCEL: "nothing to cancel",
+    CommandKind.NOW: "nothing to fetch",
+    CommandKind.PRIORITY: "nothing to fetch",
     CommandKind.MOVE: "only what waits in the queue can be moved",
     CommandKind.ACCEPT: "nothing of it is in quarantine",
     CommandKind.VERIFY: "only what is published can be verified",
 }
 """Why a command doesn't apply to a fileset, where "nothing to do for this command" would tell too little."""
+RELEASE_FIRST = "release it first"
+BEGUN = frozenset({"transferring", "staged"})
 
 
 class NothingMatches(Exception):
@@ -63,16 +74,48 @@ async def matching(db: Database, target: Target, kind: CommandKind) -> Matching:
             rows = await db.rows(f"SELECT id FROM filesets WHERE product_id = ? AND {FITTING[kind]}", (product,))
             found += [row["id"] for row in rows]
         return Matching(found)
-    named = await _named(db, list(dict.fromkeys(target.filesets)), set(products), FITTING[kind])
-    why = REFUSALS.get(kind, "nothing to do for this command")
-    left_out = tuple(f"fileset {name!r} is {row['state']}: {why}" for name, row in named.items() if not row["fits"])
+    fitting = BY_NAME.get(kind, FITTING[kind])
+    named = await _named(db, list(dict.fromkeys(target.filesets)), set(products), fitting)
+    left_out = tuple(_refusals(named, kind).values())
     ids = [row["id"] for row in named.values() if row["fits"]]
     if not ids:
         raise NothingMatches(left_out[0] if len(left_out) == 1 else f"{left_out[0]}, nor for {len(left_out) - 1} more")
     return Matching(ids, left_out)
 
 
-async def _named(db: Database, names: list[str], products: set[int], condition: str) -> dict[str, Any]:
+async def fitting(db: Database, ids: Sequence[int], kind: CommandKind) -> list[int]:
+    """Return those of these filesets to which a command of this kind applies, in their order."""
+    found = await db.value(
+        f"""SELECT json_group_array(value) FROM (
+                SELECT value FROM json_each(?) JOIN filesets ON filesets.id = value
+                WHERE {BY_NAME.get(kind, FITTING[kind])} ORDER BY key)""",
+        (table(ids),),
+    )
+    return list(json.loads(found))
+
+
+async def refusals(db: Database, names: Sequence[str], kind: CommandKind) -> dict[str, str]:
+    """Return why a command would not be carried out on some of these filesets, by name.
+
+    Raises NothingMatches for a name that is unknown or ambiguous.
+    """
+    products = set(await _products(db, Target()))
+    return _refusals(await _named(db, names, products, BY_NAME.get(kind, FITTING[kind])), kind)
+
+
+def _refusals(named: Mapping[str, Any], kind: CommandKind) -> dict[str, str]:
+    return {name: f"fileset {name!r} {_refusal(row['state'], kind)}" for name, row in named.items() if not row["fits"]}
+
+
+def _refusal(state: str, kind: CommandKind) -> str:
+    if kind is CommandKind.MOVE and state in BEGUN:
+        return "was begun already: only its priority can be raised"
+    if kind is CommandKind.NOW and state == "held":
+        return f"is held: {RELEASE_FIRST}"
+    return f"is {state}: {REFUSALS.get(kind, 'nothing to do for this command')}"
+
+
+async def _named(db: Database, names: Sequence[str], products: set[int], condition: str) -> dict[str, Any]:
     """Return the rows of filesets by name: whole names are looked up together, for there may be thousands."""
     whole = [(name, *name.split("/", 2)) for name in names if name.count("/") >= 2]
     rows = await db.rows(
@@ -156,11 +199,14 @@ async def demand_match(db: Database, kind: CommandKind, target: Target) -> None:
         await _products(db, target)
 
 
-async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
+async def retry(db: Database, found: Sequence[int], kind: str | None) -> int:
     """Give filesets a clean start: their index is read again, and what failed is tried at once.
 
-    Files that are listed with conflicting rows stay aside until the index is another one.
+    Files that are listed with conflicting rows stay aside until the index is another one. Returns how many filesets
+    are published: of these nothing but the index is read.
     """
+    if kind in (None, FailureKind.INTEGRITY):
+        await evidence.take_back(db, found, refuted=True)
     for fileset in found:
         await db.run(
             """UPDATE files SET state = 'pending', attempts = 0, tries = 0, next_try = NULL, kept = 0, validator = NULL,
@@ -179,8 +225,12 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> None:
         "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state IN ('queued', 'transferring')", keys
     )
     await verification.repair(db, found)
-    await db.run_many("UPDATE filesets SET reread = 1 WHERE id = ? AND state = 'published'", keys)
+    published = await db.run(
+        "UPDATE filesets SET reread = 1 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'published'",
+        (table(found),),
+    )
     await filesets.judge(db, found)
+    return published
 
 
 async def relist(db: Database, target: Target) -> int:
@@ -208,17 +258,23 @@ async def hold(db: Database, found: Sequence[int]) -> None:
 
 
 async def release(db: Database, found: Sequence[int]) -> None:
-    """Let held or cancelled filesets go on, at once."""
-    await db.run_many(
-        """UPDATE filesets SET state = iif(index_sha256 IS NULL, 'discovered', 'queued'),
-                               tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?""",
-        [(one,) for one in found],
+    """Let held or cancelled filesets go on, at once; those that upstream does not list, when it lists them again."""
+    rows = await db.rows(
+        "UPDATE filesets SET wish = NULL WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, state",
+        (table(found),),
     )
-    await filesets.judge(db, found)
+    listed = [row["id"] for row in rows if row["state"] != "withdrawn"]
+    await db.run_many(
+        """UPDATE filesets SET state = iif(index_sha256 IS NULL OR reread, 'discovered', 'queued'),
+                               tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?""",
+        [(one,) for one in listed],
+    )
+    await filesets.judge(db, listed)
 
 
 async def cancel(db: Database, found: Sequence[int]) -> None:
-    """Give filesets up; what was fetched of them is dropped."""
+    """Give filesets up; what was fetched of them is dropped, and nothing stays accepted."""
+    await evidence.take_back(db, found, refuted=False)
     for one in found:
         await db.run(
             """UPDATE files SET state = 'pending', tries = 0, next_try = NULL, kept = 0, validator = NULL,

@@ -15,7 +15,7 @@ __all__ = ["Failure", "MirrorStatus", "ProductStatus", "failures", "left", "over
 
 @dataclass(frozen=True, slots=True)
 class ProductStatus:
-    """Where a product stands. `lag` is None when it is unknown: never polled, or the last poll failed."""
+    """Where a product stands; what the fields mean is told by ProductLine."""
 
     name: str
     type: str
@@ -32,6 +32,7 @@ class ProductStatus:
     backlog_files: int = 0
     backlog_bytes: int = 0
     published_bytes: int = 0
+    refused: int = 0
     active: int = 0
     """Transfers under way."""
     wish: str | None = None

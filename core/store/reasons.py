@@ -44,6 +44,9 @@ class Standing(NamedTuple):
     """Staged, or being published."""
     failed: int = 0
     quarantined: int = 0
+    refused: int = 0
+    """Rows of its catalogue."""
+    held: int = 0
     active: int = 0
     """Transfers under way."""
     next_try: float | None = None
@@ -150,6 +153,14 @@ def _completing(standing: Standing) -> str:
     return f"publishing {counted(standing.completing, 'fileset')}" if standing.completing else ""
 
 
+def _refused(standing: Standing) -> str:
+    return f"{counted(standing.refused, 'row')} refused, the rest is here" if standing.refused else ""
+
+
+def _held(standing: Standing) -> str:
+    return f"{counted(standing.held, 'fileset')} held by operators, the rest is here" if standing.held else ""
+
+
 _REASONS: tuple[Callable[[Standing], str], ...] = (
     _stopped,
     _paused,
@@ -163,6 +174,8 @@ _REASONS: tuple[Callable[[Standing], str], ...] = (
     _queued,
     _indexing,
     _completing,
+    _refused,
+    _held,
 )
 """The most important first."""
 _OF_FAILURES = frozenset({_blocked, _retrying})

@@ -17,7 +17,7 @@ ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product that is mirrored."""
+    """A product that is mirrored; `refused` tells that its index had rows that were refused."""
 
     id: int
     mirror_id: int
@@ -26,6 +26,7 @@ class ProductRow:
     cursor: str | None
     reconciled_at: float | None
     full_list_due: bool
+    refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class FilesetRow:
     failure_kind: FailureKind | None
     index_sha256: str | None
     inode: str | None
+    next_try: float | None
 
     @property
     def published(self) -> bool:
@@ -57,7 +59,7 @@ class FilesetRow:
 
 FILESET_COLUMNS = (
     "id, product_id, name, revision, registered, state, trouble, priority, place, files, bytes, attempts, tries, "
-    "failure_kind, index_sha256, inode"
+    "failure_kind, index_sha256, inode, next_try"
 )
 
 
@@ -71,7 +73,10 @@ def fileset_row(row: sqlite3.Row) -> FilesetRow:
 
 
 class FileRow(NamedTuple):
-    """A file, as far as its transfer needs it."""
+    """A file, as far as its transfer needs it.
+
+    If somebody has `accepted` what was seen, size and digest are that, and what the catalogue lists stands beside them.
+    """
 
     id: int
     name: str
@@ -87,11 +92,23 @@ class FileRow(NamedTuple):
     seen_size: int | None
     seen_digest: str | None
     blake3: str | None
+    ctime: int | None
+    accepted: str | None
+    listed_size: int | None
+    listed_digest: str | None
+
+    def wanted_after(self, size: int | None, digest: str | None) -> FileRow:
+        """Return the file as it is wanted when this was seen: if just that is listed, what was accepted is void."""
+        if digest is None or self.listed_size is None or size != self.listed_size:
+            return self
+        if self.listed_digest not in {None, digest}:
+            return self
+        return self._replace(size=size, digest=self.listed_digest, accepted=None, listed_size=None, listed_digest=None)
 
 
 FILE_COLUMNS = (
     "id, name, size, digest, state, attempts, tries, failure_kind, next_try, kept, validator, seen_size, seen_digest, "
-    "blake3"
+    "blake3, ctime, accepted, listed_size, listed_digest"
 )
 
 

@@ -13,7 +13,10 @@ from core.store.records import ProductRow, load_columns, restored, storable
 
 _SELECTED = "CASE wish WHEN 'mirror' THEN 1 WHEN 'ignore' THEN 0 ELSE {configured} END"
 """An operator's wish is above the configuration."""
-PRODUCT_COLUMNS = "id, mirror_id, name, priority, cursor, reconciled_at, full_list_due"
+PRODUCT_COLUMNS = """id, mirror_id, name, priority, cursor, reconciled_at, full_list_due,
+    EXISTS (SELECT 1 FROM rejections r WHERE r.mirror_id = products.mirror_id
+            AND ifnull(r.product_id, 0) = +products.id AND ifnull(r.fileset_id, 0) = 0) AS refused"""
+"""`+` keeps the type of the column out of the comparison: only so is the index on the expression used."""
 
 
 async def configure_mirrors(db: Database, mirrors: Iterable[tuple[str, str, str, str]]) -> dict[str, int]:
@@ -119,7 +122,10 @@ async def selected_products(db: Database, mirror: int) -> list[ProductRow]:
             WHERE mirror_id = ? AND selected AND paused IS NULL ORDER BY priority DESC, name""",
         (mirror,),
     )
-    return [ProductRow(**{**dict(row), "full_list_due": bool(row["full_list_due"])}) for row in rows]
+    return [
+        ProductRow(**{**dict(row), "full_list_due": bool(row["full_list_due"]), "refused": bool(row["refused"])})
+        for row in rows
+    ]
 
 
 async def known_cursors(db: Database, product: ProductRow, count: int) -> list[str]:
@@ -183,34 +189,19 @@ async def product_names(db: Database, mirror: int) -> list[str]:
     return [row["name"] for row in await db.rows("SELECT name FROM products WHERE mirror_id = ?", (mirror,))]
 
 
+async def listed_products(db: Database, mirror: int) -> bool:
+    """Tell whether the root of a source has ever listed a product; those that are named need not be in it."""
+    row = await db.one(
+        """SELECT 1 FROM products
+           WHERE mirror_id = ? AND NOT hidden AND (type <> '' OR description <> '' OR newest_at IS NOT NULL)""",
+        (mirror,),
+    )
+    return row is not None
+
+
 async def let_mirror_go(db: Database, mirror: int) -> None:
     """Lift a stop of our own making."""
     await db.run("UPDATE mirrors SET stopped_kind = NULL, stopped = NULL WHERE id = ?", (mirror,))
-
-
-async def due_indexes(db: Database, mirror: int) -> list[tuple[int, str, int]]:
-    """Return (id, name, number of changes) of the products whose published index is out of date."""
-    rows = await db.rows(
-        """SELECT id, name, index_due FROM products
-           WHERE mirror_id = ? AND index_due AND (selected OR cursor IS NOT NULL)""",
-        (mirror,),
-    )
-    return [(row["id"], row["name"], row["index_due"]) for row in rows]
-
-
-async def index_written(db: Database, products: Iterable[tuple[int, str, int]]) -> None:
-    """Record that published indexes are up to date, as of the changes that were known when they were begun."""
-    await db.run_many(
-        "UPDATE products SET index_due = iif(index_due = ?, 0, index_due), index_error = NULL WHERE id = ?",
-        [(changes, product) for product, _, changes in products],
-    )
-
-
-async def index_refused(db: Database, product: int, error: str) -> bool:
-    """Record why our published index of a product could not be written; tell whether that is news."""
-    return bool(
-        await db.run("UPDATE products SET index_error = ?1 WHERE id = ?2 AND index_error IS NOT ?1", (error, product))
-    )
 
 
 async def marker(db: Database, mirror: int) -> tuple[str | None, bool]:

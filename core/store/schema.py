@@ -169,7 +169,7 @@ INITIAL: Migration = (
         lease      INTEGER NOT NULL
     )""",
     """
-    CREATE TABLE meters (               -- what was fetched and verified since the state file began
+    CREATE TABLE meters (               -- files that were verified, and bytes that came, since the state file began
         product_id INTEGER PRIMARY KEY,
         files      INTEGER NOT NULL,
         bytes      INTEGER NOT NULL
@@ -297,5 +297,29 @@ INITIAL: Migration = (
 FLOW: Migration = ("ALTER TABLE history DROP COLUMN files",)
 """History tells the bytes that came in each ten seconds, as they came, whether their files are complete or not."""
 
-MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW)
+WISHES: Migration = ("ALTER TABLE filesets ADD COLUMN wish TEXT",)
+"""Where an operator had sent a fileset (held, cancelled) that upstream does not list at the moment."""
+
+CHANGES: Migration = ("ALTER TABLE files ADD COLUMN ctime INTEGER",)
+"""When the inode of a staged file was last changed, in ns; NULL: not known, and its bytes have to be proven."""
+
+STAMPS: Migration = (
+    "ALTER TABLE products ADD COLUMN index_stamp TEXT",
+    "ALTER TABLE mirrors ADD COLUMN index_stamp TEXT",
+)
+"""How our published index was left when it was written: size and time of the last change; NULL: not known."""
+
+LISTED: Migration = (
+    "ALTER TABLE files ADD COLUMN listed_size INTEGER",
+    "ALTER TABLE files ADD COLUMN listed_digest TEXT",
+)
+"""What the catalogue lists of a file of which something else was accepted."""
+
+REREAD: Migration = ("CREATE INDEX filesets_reread ON filesets (product_id, state) WHERE reread",)
+"""When a source has moved, all of its indexes are to be read again: those still to be read are found at once."""
+
+BASES: Migration = ("ALTER TABLE transfers ADD COLUMN base INTEGER NOT NULL DEFAULT 0",)
+"""How much of what a transfer has received was kept from an earlier one: that has been counted."""
+
+MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES)
 """Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""

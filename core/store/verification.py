@@ -75,7 +75,8 @@ class Verification:
 class FindingLine:
     """Something that a verification found; `file` is None where it is about the fileset as a whole.
 
-    A `stranger` is no fileset: something beside them that nobody listed.
+    A `stranger` is no fileset: something beside them that nobody listed. Without a fileset it is about our index of
+    the product, or with an empty name of the product about that of the root.
     """
 
     mirror: str
@@ -236,7 +237,7 @@ async def get(db: Database, command: int) -> Verification | None:
 async def findings(db: Database, command: int) -> list[FindingLine]:
     """Return what a verification has found."""
     rows = await db.rows(
-        """SELECT mirror, product, fileset, file, damage, detail, fileset_id IS NULL AS stranger
+        """SELECT mirror, product, fileset, file, damage, detail, fileset_id IS NULL AND fileset <> '' AS stranger
            FROM findings WHERE command_id = ? ORDER BY id""",
         (command,),
     )
@@ -261,6 +262,19 @@ async def mended(db: Database, command: int) -> tuple[int, int]:
         (command,),
     )
     return (row[0], row[1]) if row else (0, 0)
+
+
+async def indexes_refused(db: Database, command: int) -> int:
+    """Return how many of the published indexes that a verification found wrong can't be written anew."""
+    return int(
+        await db.value(
+            """SELECT count(*) FROM findings f JOIN mirrors m ON m.name = f.mirror
+               WHERE command_id = ? AND fileset = '' AND EXISTS (
+                   SELECT 1 FROM products p WHERE p.mirror_id = m.id AND f.product IN ('', p.name)
+                                              AND p.index_error IS NOT NULL)""",
+            (command,),
+        )
+    )
 
 
 async def verified(db: Database, fileset: int, blake3: Mapping[int, str], now: float) -> bool:

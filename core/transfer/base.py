@@ -36,6 +36,7 @@ class Job(NamedTuple):
     with `validator` None the file is fetched from zero. `plain` asks for no more than the bytes of a file of at most
     PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less is told about other answers.
     `fresh` wants a connection of its own: the last try failed, and one that is out of step may be why.
+    `accepted` tells that size and digest are no index's: an operator took them from what came before.
     """
 
     id: int
@@ -50,12 +51,14 @@ class Job(NamedTuple):
     sync: bool = False
     plain: bool = False
     fresh: bool = False
+    accepted: bool = False
 
 
 class Outcome(NamedTuple):
     """How one job ended.
 
-    `kind` None: the bytes are in place, with the listed size and digest, and this BLAKE3. Otherwise `kind` and `detail`
+    `kind` None: the bytes are in place, with the listed size and digest, and this BLAKE3; `ctime` is when their inode
+    was last changed, in ns. Otherwise `kind` and `detail`
     say why not. `size` and `digest` are what was seen (for evidence), as far as a whole body was seen. `kept` bytes
     remain on disk and can be continued with `validator`. `resumed` tells that the body was continued, not begun.
     `retry_after` is the server's wish in seconds. `stopped` tells that the job was cancelled by us, or
@@ -68,6 +71,7 @@ class Outcome(NamedTuple):
     size: int | None = None
     digest: str | None = None
     blake3: str | None = None
+    ctime: int | None = None
     kept: int = 0
     validator: str | None = None
     resumed: bool = False

@@ -160,6 +160,7 @@ class Fetch:
             size=self._seen_size(),
             digest=self.sink.digest if self._whole else None,
             blake3=self.sink.blake3 if self._whole and failure is None else None,
+            ctime=self.sink.ctime if self._whole and failure is None else None,
             kept=self.sink.kept if unfinished and self.validator is not None else 0,
             validator=self.validator,
             resumed=self._offset > 0 and (self._useful or self._whole),
@@ -223,7 +224,13 @@ class Fetch:
             self.validator = head.validator
             self._useful = True
         elif head.status == 206:
-            self._useful = self._offset > 0 and head.continues(self._offset, self.job.size)
+            self._useful = self._offset > 0 and self._continued_by(head)
+
+    def _continued_by(self, head: Head) -> bool:
+        """Tell whether this 206 is the rest of the file in hand: where no digest proves that, it has to say so."""
+        proven = self.job.digest is not None
+        confirmed = self.validator is not None and head.confirms(self.validator, silence=proven)
+        return confirmed and head.continues(self._offset, self.job.size)
 
     def _announced_too_long(self) -> bool:
         return self._head is not None and self._head.status == 200 and (self._head.length or 0) > self.job.size
@@ -277,10 +284,11 @@ class Fetch:
     def _mismatch(self) -> Failure | None:
         job = self.job
         encoded = "" if self._head is None else _encoding_words(self._head)
+        wanted = "accepted was" if job.accepted else "the index says"
         if self.received != job.size:
-            words = f"{self.received} bytes, the index says {job.size}{encoded}"
+            words = f"{self.received} bytes, {wanted} {job.size}{encoded}"
         elif job.digest not in {None, self.sink.digest}:
-            words = f"MD5 is {self.sink.digest}, the index says {job.digest}{encoded}"
+            words = f"MD5 is {self.sink.digest}, {wanted} {job.digest}{encoded}"
         else:
             return None
         return Failure(FailureKind.INTEGRITY, words)

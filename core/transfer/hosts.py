@@ -16,6 +16,9 @@ LONGEST_REST = 1800.0
 LONGEST_SUSPICION = 8.0
 """Seconds between tries of a host that failed lately, at most."""
 PROBES = 1
+LATECOMERS = 1
+BESIDE = PROBES + LATECOMERS
+"""Slots beside the ordinary ones, where hosts compete."""
 
 ASKED = "the server asked to be left alone"
 SPARED = "one index after the other failed"
@@ -46,6 +49,8 @@ class HostGate:
     Transfers that were begun before a failure was counted, and fail after it, tell nothing new: an outage
     that hits sixteen of them counts once. After a first failure the host is suspected: one transfer at a time,
     until one succeeds. After FAILURES_TO_REST in a row, over FILES_TO_REST files, it is left alone for a while.
+    A file that fails again, though others were served since it failed last, tells of itself only; of such failures
+    one is passed over for each success.
     """
 
     def __init__(self) -> None:
@@ -56,6 +61,9 @@ class HostGate:
         self._failures = 0
         self._starts_at_failure = 0
         self._failed_files: set[int] = set()
+        self._served = self._passed_over_at = 0
+        self._served_before: dict[int, int] = {}
+        """How many transfers had succeeded when a file failed last."""
         self.answers = False
         """Whether something has come from it since it was last in doubt."""
         self._rests = 0
@@ -68,6 +76,11 @@ class HostGate:
     def running(self) -> int:
         """Transfers under way."""
         return len(self._running)
+
+    @property
+    def in_doubt(self) -> bool:
+        """True if it failed and no transfer has succeeded since."""
+        return self._failures > 0
 
     def opens_at(self) -> float:
         """Return the time before which nothing may be started."""
@@ -85,6 +98,8 @@ class HostGate:
     def succeeded(self, file_id: int) -> None:
         """A transfer ended with a proper answer, be it "not found": the host works."""
         self.released(file_id)
+        self._served += 1
+        self._served_before.pop(file_id, None)
         self.answers = True
         self._failures = self._rests = 0
         self._failed_files.clear()
@@ -98,6 +113,8 @@ class HostGate:
         """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
         start = self._running.pop(file_id, self._starts)
         self._asked_until = max(self._asked_until, now + (retry_after or 0.0))
+        if self._tells_of_itself(file_id):
+            return
         if start <= self._starts_at_failure:
             if self._failures:
                 self._failed_files.add(file_id)
@@ -110,6 +127,14 @@ class HostGate:
         if self._failures >= FAILURES_TO_REST and len(self._failed_files) >= FILES_TO_REST:
             self._resting_until = now + min(FIRST_REST * 2.0**self._rests, LONGEST_REST)
             self._rests += 1
+
+    def _tells_of_itself(self, file_id: int) -> bool:
+        before = self._served_before.get(file_id, self._served)
+        self._served_before[file_id] = self._served
+        if self.in_doubt or max(before, self._passed_over_at) >= self._served:
+            return False
+        self._passed_over_at = self._served
+        return True
 
     def rest(self, until: float) -> None:
         """Start nothing before this time: the host asked for that."""
@@ -161,7 +186,8 @@ class Hosts:
 
     With `probing` a host that has not answered yet gets one transfer only, and PROBES of these are not counted among
     the slots: one that takes connections and says nothing would otherwise keep slots from the others until its
-    transfers are given up.
+    transfers are given up. LATECOMERS more are for hosts that come when others have more than their shares: what these
+    have begun may last for hours, and is not taken from them.
     """
 
     def __init__(self, transfers: int, transfers_per_host: int, probing: bool = False):
@@ -183,7 +209,7 @@ class Hosts:
         A host may have more than its share of the slots as long as the others' shares stay free for them.
         """
         gate = self._gate(host)
-        free = self._transfers + self.extra() - self._running
+        free = self._transfers + self.extra() + self.late(host, now) - self._running
         if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now):
             return False
         able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
@@ -196,6 +222,22 @@ class Hosts:
         if not self._probing:
             return 0
         return min(PROBES, sum(gate.running for gate in self._gates.values() if self._is_probed(gate)))
+
+    def late(self, host: str, now: float) -> int:
+        """Return how many slots beside the ordinary ones `host` may have now.
+
+        It has some while it waits with nothing under way, and another has more than an equal share among all that
+        have something to do.
+        """
+        gate = self._gate(host)
+        if not self._probing or gate.running or not gate.waiting or not gate.is_open(now):
+            return 0
+        busy = [each.running for each in self._gates.values() if each.running or each.waiting]
+        return LATECOMERS if max(busy) > max(1, self._transfers // len(busy)) else 0
+
+    def latecomers(self, now: float) -> int:
+        """Return how many slots there are beside the ordinary ones for hosts that came late."""
+        return max((self.late(host, now) for host in self._gates), default=0)
 
     def started(self, host: str, file_id: int) -> None:
         """A transfer was begun."""
@@ -253,6 +295,10 @@ class Hosts:
     def state(self, host: str, now: float) -> HostState:
         """Return what a screen shows of `host`."""
         return self._gate(host).state(now)
+
+    def in_doubt(self, host: str) -> bool:
+        """Tell whether the last transfers from `host` failed: it gets few tries until one succeeds."""
+        return self._gate(host).in_doubt
 
     def _most(self, gate: HostGate) -> int:
         return 1 if self._is_probed(gate) else self._per_host

@@ -22,6 +22,8 @@ from core.units import format_bytes
 
 DENIED = "access denied, check the credentials of this mirror"
 CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, in seconds since 1970: no date of HTTP is later."""
 
 TLS_CODES = frozenset(
     {
@@ -90,6 +92,15 @@ class Head:
         name = self.fields.get("content-encoding", "").strip().lower()
         return None if name in {"", "identity"} else name
 
+    def confirms(self, validator: str, *, silence: bool) -> bool:
+        """Tell whether this answer is of the bytes that `validator` stands for.
+
+        One that says nothing of it counts as `silence` has it: after If-Range a 206 may leave out Last-Modified
+        (RFC 9110, 15.3.7). A server that ignores If-Range sends a part of whatever it has now.
+        """
+        told = self.fields.get("etag" if validator.startswith('"') else "last-modified")
+        return silence if told is None else told == validator
+
     def continues(self, offset: int, size: int) -> bool:
         """Tell whether this 206 holds exactly the bytes from `offset` to the end of a file of `size` bytes."""
         match = CONTENT_RANGE.fullmatch(self.fields.get("content-range", ""))
@@ -121,8 +132,8 @@ def plain_head(easy: Any) -> Head | None:
         return None
     length = int(easy.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
     fields = {"content-length": str(length)} if length >= 0 else {}
-    if (modified := easy.getinfo(pycurl.INFO_FILETIME)) >= 0:
-        fields["last-modified"] = _http_date(modified)
+    if (modified := _http_date(easy.getinfo(pycurl.INFO_FILETIME))) is not None:
+        fields["last-modified"] = modified
     if status != HTTPStatus.OK:
         fields["retry-after"] = str(easy.getinfo(pycurl.RETRY_AFTER) or "")
         if location := easy.getinfo(pycurl.REDIRECT_URL):
@@ -131,9 +142,12 @@ def plain_head(easy: Any) -> Head | None:
 
 
 @lru_cache(maxsize=1024)
-def _http_date(seconds: int) -> str:
-    """Return a time as HTTP writes it (RFC 9110, 5.6.7); the files of a fileset are often of the same second."""
-    return formatdate(seconds, usegmt=True)
+def _http_date(seconds: int) -> str | None:
+    """Return a time as HTTP writes it (RFC 9110, 5.6.7), or None: of one before 1970, and beyond the year 9999.
+
+    The files of a fileset are often of the same second.
+    """
+    return formatdate(seconds, usegmt=True) if 0 <= seconds <= LAST_SECOND else None
 
 
 def status_failure(head: Head) -> Failure:

@@ -54,6 +54,8 @@ class Sink:
         """Bytes of the file that are on disk, and in the digest."""
         self.digest: str | None = None
         self.blake3: str | None = None
+        self.ctime: int | None = None
+        """When the inode of the completed file was last changed, in ns."""
         self.error: Exception | None = None
         self.stopped = False
 
@@ -220,6 +222,7 @@ class Sink:
             os.ftruncate(self._fd, self.written)
         if self._job.sync:
             self._flush()
+        self.ctime = os.fstat(self._fd).st_ctime_ns
         self._close()
 
     def _flush(self) -> None:

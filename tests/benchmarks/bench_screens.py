@@ -53,7 +53,8 @@ FILL = (
         FROM filesets s, n WHERE s.state <> 'published'""",
     """INSERT INTO counters SELECT s.product_id, 'file', f.state, '', count(*), count(*), sum(f.size)
        FROM filesets s JOIN files f ON f.id BETWEEN s.id << 24 AND ((s.id + 1) << 24) - 1 GROUP BY 1, 3""",
-    f"INSERT INTO transfers SELECT id << 24 | 2, 'host', {NOW}, 5000, 1e6, 1 FROM filesets "
+    "INSERT INTO transfers (file_id, host, started_at, received, rate, lease) "
+    f"SELECT id << 24 | 2, 'host', {NOW}, 5000, 1e6, 1 FROM filesets "
     "WHERE state = 'transferring' AND trouble = ''",
     "INSERT INTO meters SELECT id, 1000, 10000000 FROM products",
     f"INSERT INTO disks {NUMBERS} SELECT m.id, {NOW} - x * 60, 1000000000000 + x * 1000000, 2000000000000 "

@@ -8,6 +8,7 @@ from core.units import (
     Space,
     format_bytes,
     format_duration,
+    format_minute,
     format_rate,
     format_time,
     parse_bytes,
@@ -101,6 +102,7 @@ def test_an_error_shows_no_control_byte() -> None:
 
 def test_times_are_utc_and_read_back() -> None:
     assert format_time(1795247882.9) == "2026-11-21T07:58:02Z"
+    assert [format_minute(at) for at in (1795247880, 1795247882.9)] == ["07:58Z", "07:59Z"]
     assert parse_time("2026-11-21T07:58:02Z") == 1795247882
     day = "2026-11-21"
     for wrong in (day, "2026-13-21T07:58:02Z", f"{day}T24:00:00Z", f"{day}T07:58:02", f"{day}T07:58:02+00:00", "null"):

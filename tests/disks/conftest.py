@@ -12,12 +12,14 @@ import pytest
 from tests.disks.disk import CannotMount, Disk, Ext4, ext4, tmpfs
 
 DiskT = TypeVar("DiskT", bound=Disk)
-SMALL = 16 << 20
+SMALL, VERY_SMALL = 16 << 20, 8 << 20
 
 
-def _mounted(stack: ExitStack, disk: Callable[[Path, int], AbstractContextManager[DiskT]], root: Path) -> DiskT:
+def _mounted(
+    stack: ExitStack, disk: Callable[[Path, int], AbstractContextManager[DiskT]], root: Path, size: int = SMALL
+) -> DiskT:
     try:
-        return stack.enter_context(disk(root, SMALL))
+        return stack.enter_context(disk(root, size))
     except CannotMount as reason:
         pytest.skip(f"no file system can be mounted here: {str(reason).splitlines()[0]}")
 
@@ -34,6 +36,13 @@ def second_disk(tmp_path: Path) -> Iterator[Disk]:
     """Yield another small tmpfs."""
     with ExitStack() as stack:
         yield _mounted(stack, tmpfs, tmp_path / "second")
+
+
+@pytest.fixture
+def very_small_disk(tmp_path: Path) -> Iterator[Disk]:
+    """Yield a very small tmpfs."""
+    with ExitStack() as stack:
+        yield _mounted(stack, tmpfs, tmp_path / "very-small", VERY_SMALL)
 
 
 @pytest.fixture

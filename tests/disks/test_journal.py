@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from core.errors import DiskError
-from core.store.ballast import SIZE, Ballast
+from core.store.ballast import SHARE, Ballast
 from core.store.database import Database
 from core.store.journal import Journal, Operation
+from tests.disks.conftest import SMALL
 from tests.disks.disk import Disk
 
+SIZE = SMALL // SHARE
 MUCH = SIZE // 4
 
 

@@ -7,7 +7,8 @@ import stat
 import threading
 from pathlib import Path
 
-from core.store.ballast import SIZE
+from core.store.ballast import SHARE
+from tests.disks.conftest import SMALL
 from tests.disks.disk import Disk
 from tests.disks.sites import DiskSite, stopped
 from tests.servers.datastore import DataStore
@@ -15,6 +16,7 @@ from tests.servers.faults import Fault
 from tests.whole.service import seen, serving, states, wait_until
 from tests.whole.site import counts, fill
 
+SIZE = SMALL // SHARE
 FULL = "the disk of the state file is full"
 
 
@@ -110,3 +112,23 @@ def test_a_state_that_finds_no_room_at_all_is_told_in_one_line_and_the_next_run_
     disk.make_room()
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
+
+
+def test_a_state_on_a_very_small_disk_works_and_keeps_its_promises(
+    very_small_disk: Disk, tmp_path: Path, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=40, files=20, size=10)
+    opened = hold_back(datastore)
+    site = DiskSite(very_small_disk.root / "site", tmp_path / "data", datastore)
+    process = site.start("--once", "--json")
+    wait_until(lambda: "published" in states(site).values(), "a fileset to be published")
+    very_small_disk.fill()
+    opened.set()
+    out, _ = process.communicate(timeout=60)
+    assert FULL in stopped(json.loads(out))
+    known = {path for path, state in states(site).items() if state == "published"}
+    assert known == {path.split("/")[1] for path in site.published()}
+    very_small_disk.make_room()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    site.demand_sound()

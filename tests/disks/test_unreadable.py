@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.servers.datastore import DataStore
-from tests.whole.site import COMMAND, Site, fill
+from tests.whole.site import COMMAND, Site, fill, register
 
 FILE = "prod0/o470.chip.0/o470.chip.0.1.fits"
 
@@ -43,3 +44,51 @@ def test_a_file_that_cannot_be_read_is_found_and_the_others_are_read(site: Site,
     assert site.run("retry", "--all").code == 0
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
+
+
+def test_a_published_file_that_cannot_be_read_is_replaced(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    assert site.once()["exit_code"] == 0
+    failing = ["-P", str(site.data / FILE), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(site.folder / "trace"), *failing, *COMMAND, "verify", "--repair", "--json"],
+        cwd=site.folder,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["damaged"], found["mended"]) == (0, 1, 1)
+    assert site.published() == expected
+    assert len(datastore.requested(FILE)) == 2
+
+
+@pytest.mark.parametrize("what", [FILE, FILE.rpartition("/")[0]])
+def test_what_we_may_not_read_is_found_and_replaced_alone(site: Site, datastore: DataStore, what: str) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    assert site.once()["exit_code"] == 0
+    (site.data / what).chmod(0)
+    expected |= register(datastore, "prod0", "new")
+    found = json.loads(_as_others(site, "verify", "--repair", "--json"))
+    assert [one["damage"] for one in found["findings"]] == ["unreadable"]
+    assert (found["exit_code"], found["filesets"], found["mended"]) == (0, 2, 1)
+    assert json.loads(_as_others(site, "--once", "--json"))["exit_code"] == 0
+    assert site.published() == expected
+
+
+def _as_others(site: Site, *arguments: str) -> str:
+    """Run the program with no right to read everything, as root has it; return what it printed."""
+    root = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
+    done = subprocess.run(
+        [*(root if os.geteuid() == 0 else []), *COMMAND, *arguments],
+        cwd=site.folder,
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout

@@ -37,7 +37,11 @@ def _after_wish(seen: Seen, kind: Kind, target: Target) -> Seen:
         return replace(seen, products={**seen.products, target.product or "": changed}) if changed else seen
     if kind is Kind.LIMIT:
         return seen
-    after = {name: wished(kind, fileset) if _names(target, name) else None for name, fileset in seen.filesets.items()}
+    named = bool(target.filesets)
+    after = {
+        name: wished(kind, fileset, named=named) if _names(target, name) else None
+        for name, fileset in seen.filesets.items()
+    }
     return replace(seen, filesets=seen.filesets | {name: fileset for name, fileset in after.items() if fileset})
 
 
@@ -57,9 +61,9 @@ def applies(seen: Seen, kind: Kind, target: Target) -> bool | None:
     if not names:
         return False
     fileset = seen.filesets[names[0]]
-    if fileset.state in PASSED or (kind is Kind.MOVE and wished(kind, fileset)):
+    if fileset.state in PASSED or (kind is Kind.MOVE and wished(kind, fileset, named=True)):
         return None
-    return wished(kind, fileset) is not None
+    return wished(kind, fileset, named=True) is not None
 
 
 def outcomes(seen: Seen, upstream: Upstream, *, whole: bool, there: frozenset[str]) -> dict[Name, set[Outcome | None]]:

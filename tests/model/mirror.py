@@ -159,6 +159,8 @@ def _fileset(row: Any, files: dict[int, dict[str, File]], now: float) -> Fileset
         waits=row["trouble"] == "quarantined" if row["next_try"] is None else row["next_try"] > now + FAR,
         tried=row["attempts"] > 0,
         was_published=row["published_at"] is not None,
+        wish=row["wish"] or "",
+        reread=bool(row["reread"]),
         files=files.get(row["id"], {}),
     )
 
@@ -166,4 +168,7 @@ def _fileset(row: Any, files: dict[int, dict[str, File]], now: float) -> Fileset
 def _file(row: Any, now: float) -> File:
     far = row["next_try"] is not None and row["next_try"] > now + FAR
     waits = row["state"] == "quarantined" or (row["state"] == "retry_wait" and far)
-    return File(row["state"], row["digest"], row["seen_digest"], waits, row["attempts"] > 0)
+    refuted = row["failure_kind"] == "integrity"
+    return File(
+        row["state"], row["digest"], row["seen_digest"], waits, row["attempts"] > 0, row["listed_digest"], refuted
+    )

@@ -21,13 +21,16 @@ OPEN = frozenset({"discovered", "queued", "transferring"})
 PASSED = frozenset({"staged", "publishing"})
 """States that only a killed engine leaves behind; the next one settles them before anything else."""
 ASIDE = frozenset({"retry_wait", "quarantined"})
+SET = frozenset({"held", "cancelled"})
+"""States in which operators leave filesets."""
 
 
 @dataclass(frozen=True)
 class File:
     """A file: `wanted` is the digest that it has to have, `seen` what came instead.
 
-    It `waits` if it is tried again after hours, or never.
+    It `waits` if it is tried again after hours, or never. `listed` is what the catalogue lists if something else was
+    accepted; `refuted` says that what came last was not what is wanted.
     """
 
     state: str
@@ -35,11 +38,16 @@ class File:
     seen: str | None = None
     waits: bool = False
     tried: bool = False
+    listed: str | None = None
+    refuted: bool = False
 
 
 @dataclass(frozen=True)
 class Fileset:
-    """A fileset. It `waits` if its own index could not be had."""
+    """A fileset. It `waits` if its own index could not be had; `wish` is what it was set to before it was withdrawn.
+
+    With `reread` its index is read again before anything else.
+    """
 
     state: str
     registered: int
@@ -48,6 +56,8 @@ class Fileset:
     waits: bool = False
     tried: bool = False
     was_published: bool = False
+    wish: str = ""
+    reread: bool = False
     files: Mapping[str, File] = field(default_factory=dict)
 
 
@@ -64,15 +74,15 @@ def _each(fileset: Fileset, change: Callable[[File], File]) -> Fileset:
 # Operators.
 
 
-def wished(kind: Kind, fileset: Fileset) -> Fileset | None:
-    """Return what an operator's wish makes of a fileset; None if it is refused."""
+def wished(kind: Kind, fileset: Fileset, *, named: bool) -> Fileset | None:
+    """Return what an operator's wish makes of a fileset, which is `named` or one of all; None if it is refused."""
     is_open, in_queue = fileset.state in OPEN, fileset.state in {"discovered", "queued", "held"}
     fits, after = {
         Kind.HOLD: (is_open, _held),
-        Kind.RELEASE: (fileset.state == "held", _released),
+        Kind.RELEASE: ("held" in (fileset.state, fileset.wish), _released),
         Kind.CANCEL: (is_open or fileset.state == "held", _cancelled),
-        Kind.REQUEUE: (fileset.state == "cancelled", _released),
-        Kind.RETRY: (fileset.trouble != "", _retried),
+        Kind.REQUEUE: ("cancelled" in (fileset.state, fileset.wish), _released),
+        Kind.RETRY: (fileset.trouble != "" or (named and fileset.state == "published"), _retried),
         Kind.NOW: (is_open, _hastened),
         Kind.ACCEPT: (is_open and any(map(_evident, fileset.files.values())), _accepted),
         Kind.PRIORITY: (is_open or fileset.state == "held", _same),
@@ -91,21 +101,27 @@ def _held(fileset: Fileset) -> Fileset:
 
 def _released(fileset: Fileset) -> Fileset:
     """What failed before stays aside: to release is not to retry."""
-    return _judged(replace(fileset, state="queued" if fileset.index else "discovered", waits=False))
+    if fileset.state == "withdrawn":
+        return replace(fileset, wish="")
+    known = fileset.index and not fileset.reread
+    return _judged(replace(fileset, state="queued" if known else "discovered", waits=False))
 
 
 def _cancelled(fileset: Fileset) -> Fileset:
-    emptied = _each(fileset, lambda file: replace(file, state="pending", waits=False))
+    emptied = _each(fileset, lambda file: _as_listed(replace(file, state="pending", waits=False)))
     return replace(emptied, state="cancelled", trouble="", waits=False)
 
 
 def _retried(fileset: Fileset) -> Fileset:
-    """The index is read again, and what was aside is tried."""
+    """The index is read again, and what was aside is tried; what was accepted and did not come is forgotten."""
 
     def clean(file: File) -> File:
-        return replace(file, state="pending", waits=False, tried=False) if file.state in ASIDE else file
+        if file.state not in ASIDE:
+            return file
+        return replace(_as_listed(file) if file.refuted else file, state="pending", waits=False, tried=False)
 
-    return replace(_judged(_each(fileset, clean)), state="discovered", waits=False, tried=False)
+    again = replace(_judged(_each(fileset, clean)), waits=False, tried=False)
+    return replace(again, reread=True) if fileset.state == "published" else replace(again, state="discovered")
 
 
 def _hastened(fileset: Fileset) -> Fileset:
@@ -118,11 +134,17 @@ def _evident(file: File) -> bool:
     return file.state == "quarantined" and file.seen is not None
 
 
+def _as_listed(file: File) -> File:
+    return replace(file, wanted=file.listed or file.wanted, listed=None)
+
+
 def _accepted(fileset: Fileset) -> Fileset:
     """What was seen is what is wanted."""
 
     def take(file: File) -> File:
-        return File("pending", file.seen) if _evident(file) and file.seen else file
+        if not (_evident(file) and file.seen):
+            return file
+        return File("pending", file.seen, listed=file.listed or file.wanted)
 
     return _judged(_each(fileset, take))
 
@@ -133,12 +155,18 @@ def _accepted(fileset: Fileset) -> Fileset:
 def listed(fileset: Fileset | None, offer: Offer | None) -> Fileset | None:
     """Return what a list makes of a fileset that it tells of, or (if it is a whole one) does not tell of."""
     if offer is None or offer.hidden:
-        return fileset and replace(fileset, state="withdrawn", trouble="", waits=False)
+        return fileset and replace(fileset, state="withdrawn", trouble="", waits=False, wish=_set_to(fileset))
     if fileset is None or fileset.registered != offer.registered:
-        return Fileset("discovered", offer.registered)
+        return Fileset(_set_to(fileset) or "discovered" if fileset else "discovered", offer.registered)
     if fileset.state == "withdrawn":
-        return replace(fileset, state="published" if fileset.was_published else "discovered")
+        was = "published" if fileset.was_published else "discovered"
+        return replace(fileset, state=fileset.wish or was, wish="", reread=True)
     return fileset
+
+
+def _set_to(fileset: Fileset) -> str:
+    """Return what an operator has set a fileset to, be it listed or not; empty if nobody has."""
+    return fileset.state if fileset.state in SET else fileset.wish
 
 
 # The engine.
@@ -160,9 +188,11 @@ class Found:
 
 def ran(fileset: Fileset, found: Found) -> set[Outcome]:
     """Return how a run that nobody disturbs may leave a fileset that is at work."""
-    if fileset.state == "discovered" and not fileset.waits:
+    if (fileset.state == "discovered" or (fileset.state == "published" and fileset.reread)) and not fileset.waits:
         if found.index is None:
-            return {("discovered", "failed"), *([("discovered", "quarantined")] if fileset.tried else [])}
+            return {(fileset.state, "failed"), *([(fileset.state, "quarantined")] if fileset.tried else [])}
+        if fileset.state == "published" and found.index == fileset.index:
+            return {("published", "")}
         if found.index != fileset.index:
             fileset = replace(fileset, files={name: File("pending", digest) for name, digest in found.lists.items()})
         fileset = replace(fileset, state="queued")
@@ -177,7 +207,7 @@ def _fetched(name: str, file: File, found: Found) -> set[str]:
         return {file.state}
     comes = found.comes.get(name)
     again = {"staged"} if file.wanted in found.there else set()
-    if comes == file.wanted:
+    if comes is not None and comes in (file.wanted, file.listed):
         return {"staged", *(["retry_wait"] if file.tried and name in found.passing else [])}
     if file.tried:
         return {*ASIDE, *again}

@@ -294,7 +294,7 @@ class MirrorGame(RuleBasedStateMachine):
         for name, fileset in before.filesets.items():
             offer = self.upstream.offer(*name)
             gone = offer is None or offer.hidden or offer.registered != fileset.registered
-            ways = OPEN | PASSED | {"published"} | ({"withdrawn"} if gone else set())
+            ways = OPEN | PASSED | {"published", fileset.wish} | ({"withdrawn"} if gone else set())
             assert after.filesets[name].state in ways | {stage.filesets[name].state for stage in stages}
 
     def teardown(self) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.model import CommandKind
+from core.store.commands import Target
 from tests.servers.datastore import DataStore, Fault
 from tests.servers.script import Close, End, Head, More, Raw, Step
-from tests.whole.service import seen, serving, states, wait_until
+from tests.whole.service import seen, serving, states, wait_until, write_wishes
 from tests.whole.site import Site, counts, fill, register
 
 FILES = b"# fileID|bytes|md5sum|type|\n"
@@ -178,6 +182,45 @@ def test_filesets_registered_in_the_same_second_are_all_seen(site: Site, datasto
     assert site.published() == expected
 
 
+def test_a_list_that_forgets_filesets_for_once_undoes_no_hold_and_hides_no_change(
+    site: Site, datastore: DataStore
+) -> None:
+    fill(datastore, products=1, filesets=3, files=1)
+    site.configure(datastore.url, mirror='reconcile_interval = "0.1s"')
+    datastore.fault("prod0/o470.chip.0/*.fits", Fault.status(404), times=None)
+    assert site.once()["exit_code"] == 3
+    datastore.heal()
+    whole = datastore.index("prod0/index.txt")
+    rows = whole.splitlines(keepends=True)
+    datastore.raw_index("prod0/index.txt", b"".join(row for row in rows if b"chip.2" in row or row.startswith(b"#")))
+    asyncio.run(write_wishes(site, (CommandKind.HOLD, Target(filesets=("o470.chip.0",)))))
+    assert site.once()["exit_code"] == 0
+    assert states(site) == {"o470.chip.0": "withdrawn", "o470.chip.1": "withdrawn", "o470.chip.2": "published"}
+    datastore.add_fileset("prod0", "o470.chip.1", {"other.fits": b"other"}, registered="2026-11-01T00:00:00Z")
+    datastore.forget_raw("prod0/index.txt")
+    assert site.once()["exit_code"] == 0
+    assert seen(site, "SELECT name, state FROM filesets WHERE revision = 2") == [("o470.chip.1", "published")]
+    assert states(site)["o470.chip.0"] == "held"
+    assert {path for path in site.published() if "chip.2" not in path} == {"prod0/o470.chip.1/other.fits"}
+
+
+def test_a_fileset_whose_row_was_refused_comes_with_the_next_run_once_it_is_mended(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=4, files=1)
+    whole = datastore.index("prod0/index.txt")
+    rows = whole.splitlines(keepends=True)
+    bad = [row.replace(b"2026-11", b"2026-13") if b"chip.1" in row or b"chip.3" in row else row for row in rows]
+    datastore.raw_index("prod0/index.txt", b"".join(bad))
+    assert site.once()["exit_code"] == 3
+    datastore.forget_raw("prod0/index.txt")
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt")] == ["", "o470.chip.3"]
+
+
 def test_a_withdrawn_fileset_is_told_as_such_and_its_bytes_stay(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=1, filesets=3)
     site.configure(datastore.url, mirror='reconcile_interval = "0.1s"')
@@ -188,11 +231,65 @@ def test_a_withdrawn_fileset_is_told_as_such_and_its_bytes_stay(site: Site, data
     assert site.published() == expected
 
 
-def test_one_malformed_answer_to_a_cursor_does_not_move_it(site: Site, datastore: DataStore) -> None:
+def test_a_root_that_is_suddenly_empty_raises_an_alarm_and_deletes_nothing(site: Site, datastore: DataStore) -> None:
+    header = datastore.index("index.txt")
+    expected = fill(datastore, products=2, filesets=2)
+    site.once()
+    expected |= register(datastore, "prod0", "late")
+    datastore.raw_index("index.txt", header)
+    found = site.once()
+    assert found["exit_code"] == 4
+    assert "lists no product any more; nothing was deleted" in found["mirrors"][0]["error"]
+    assert site.published() == expected, "what is known goes on being mirrored"
+    datastore.forget_raw("index.txt")
+    assert site.once()["exit_code"] == 0
+
+
+def test_a_source_that_never_listed_a_product_is_told_and_no_error(site: Site) -> None:
+    assert site.once()["exit_code"] == 0
+    assert "the source lists no product" in site.log()
+
+
+def test_a_root_without_the_products_that_are_named_is_no_alarm(tmp_path: Path, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    datastore.raw_index("index.txt", datastore.index("index.txt").splitlines(keepends=True)[0])
+    site = Site(tmp_path / "named", datastore.url, mirror='products = ["prod0"]')
+    for _ in range(2):
+        assert site.once()["exit_code"] == 0
+    assert "lists no product" not in site.log()
+    assert site.published() == expected
+
+
+def test_a_server_that_refuses_queries_is_asked_for_the_whole_list(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    site.once()
+    datastore.fault("prod0/index.txt[?]o*", Fault.status(403), None)
+    expected |= register(datastore, "prod0", "late")
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt")] == ["o470.chip.1", ""]
+    assert site.published() == expected
+
+
+def test_a_product_that_is_denied_altogether_stops_the_mirror(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=2)
+    site.once()
+    datastore.fault("prod0/index.txt*", Fault.status(403), None)
+    datastore.forget()
+    found = site.once()
+    assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (4, "denied")
+    assert [request.query for request in datastore.requested("prod0/index.txt")] == ["o470.chip.1", ""]
+    datastore.heal()
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt")] == ["o470.chip.1"]
+
+
+def test_a_malformed_index_does_not_move_the_cursor(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=1, filesets=2)
     site.once()
     expected |= register(datastore, "prod0", "late")
-    datastore.fault("prod0/index.txt?*", Fault.played(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse")), None)
+    datastore.fault("prod0/index.txt*", Fault.played(Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse")), None)
     assert site.once()["exit_code"] == 4
     datastore.heal()
     datastore.forget()

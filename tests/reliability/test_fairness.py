@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from core.model import CommandKind
+from core.store.commands import Target
 from tests.servers.datastore import DataStore, Fault
 from tests.servers.script import Silence
-from tests.whole.service import seen, wait_until
-from tests.whole.site import Site, fill
+from tests.whole.service import seen, wait_until, write_wishes
+from tests.whole.site import Site, fill, register
 
 TRANSFERS = 6
 FILESETS = 30
@@ -77,3 +81,23 @@ def test_a_host_whose_catalogue_never_answers_keeps_no_slot_at_all(tmp_path: Pat
         process.kill()
         process.communicate()
     assert not stores[0].requested("*.fits")
+
+
+def test_a_host_that_trickles_in_all_slots_keeps_no_other_out(tmp_path: Path, stores: list[DataStore]) -> None:
+    fill(stores[0], products=1, filesets=4, size=20_000)
+    for store in stores[1:]:
+        store.add_product("prod0")
+    going_on = threading.Event()
+    stores[0].fault("*.fits", Fault.gate(going_on, after=10_000), times=None)
+    site = three_mirrors(tmp_path, stores, 'stall_timeout = "1h"')
+    process = site.start("run")
+    try:
+        stores[0].wait_for("*.fits", TRANSFERS)
+        register(stores[1], "prod0", "late", size=20_000)
+        asyncio.run(write_wishes(site, (CommandKind.POLL, Target(mirror="m1"))))
+        wait_until(lambda: published(site) == 1, "what came late")
+        assert not stores[0].requested("*.fits")[TRANSFERS:]
+    finally:
+        process.kill()
+        process.communicate()
+        going_on.set()

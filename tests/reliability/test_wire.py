@@ -7,6 +7,7 @@ import gzip
 import pytest
 
 from core.errors import FailureKind, SourceError
+from core.sources import open_source
 from core.sources.base import SourceOptions
 from core.sources.catalogue import CatalogueClient
 from core.sources.ipp_parse import FILESETS, Shape
@@ -17,6 +18,7 @@ from tests.servers.script import FAITHFULLY, Again, Body, Close, Head, Raw, Sile
 from tests.whole.site import Site, fill
 
 OK = b"HTTP/1.1 200 OK\r\n"
+FILES = b"# fileID|bytes|md5sum|type|\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 SIZES = pytest.mark.parametrize("size", [1000, PLAIN_SIZE * 4])
 
@@ -113,6 +115,24 @@ def test_a_server_that_adds_bytes_to_its_answers_is_mirrored_all_the_same(
     assert site.published() == expected
 
 
+async def test_an_answer_too_many_is_never_the_next_index(datastore: DataStore) -> None:
+    datastore.add_product("p")
+    for number in range(4):
+        datastore.add_fileset("p", f"f{number}", {f"{number}.dat": b"x"})
+    evil = FILES + b"evil.dat|1||t|\n"
+    extra = OK + b"Content-Length: %d\r\n\r\n" % len(evil) + evil
+    first = datastore.index("p/f0/index.txt")
+    answer = OK + b"Content-Length: %d\r\n\r\n" % len(first) + first
+    datastore.fault("p/f0/index.txt", Fault.played(Raw(answer + extra)))
+    source = open_source("ipp", SourceOptions(datastore.url))
+    try:
+        for number in range(4):
+            with await source.files("p", f"f{number}") as listing:
+                assert [row.name for batch in listing.batches() for row in batch] == [f"{number}.dat"]
+    finally:
+        await source.close()
+
+
 async def test_connections_that_are_closed_between_requests_fail_nothing(store: DataStore, courier: Courier) -> None:
     files = {f"{number}.dat": content(1000, seed=number) for number in range(5)}
     store.add_fileset("p", "f", files)
@@ -163,3 +183,39 @@ async def test_a_partial_answer_that_is_not_the_one_asked_for_is_never_spliced(
     outcome = await courier.fetch(job)
     assert (outcome.kind, outcome.resumed, courier.on_disk()) == (None, False, data)
     assert [("range" in request.headers) for request in store.requests] == [False, True, False]
+
+
+TAG, DATE = b'ETag: "one"\r\n', b"Last-Modified: Fri, 01 Jan 2021 00:00:00 GMT\r\n"
+WEAK, OTHER_TAG, OTHER_DATE = b'ETag: W/"one"\r\n', b'ETag: "two"\r\n', DATE.replace(b"2021", b"2026")
+
+
+@pytest.mark.parametrize("digest", [True, False], ids=["digest", "no digest"])
+@pytest.mark.parametrize(
+    ("first", "then", "taken"),
+    [
+        pytest.param(TAG + DATE, TAG, "always", id="the same tag"),
+        pytest.param(TAG + DATE, DATE, "if proven", id="a date instead of the tag"),
+        pytest.param(TAG, WEAK + DATE, "never", id="a weak tag"),
+        pytest.param(TAG + DATE, OTHER_TAG + DATE, "never", id="another tag"),
+        pytest.param(DATE, DATE + OTHER_TAG, "always", id="the same date"),
+        pytest.param(DATE, OTHER_DATE, "never", id="another date"),
+        pytest.param(DATE, b"", "if proven", id="nothing"),
+    ],
+)
+async def test_a_part_of_another_version_is_never_spliced(
+    store: DataStore, courier: Courier, first: bytes, then: bytes, taken: str, digest: bool
+) -> None:
+    old, new = content(1000), content(1000, seed=1)
+    fits = taken == "always" or (taken == "if proven" and digest)
+    second = old if fits else new
+    store.add_fileset("p", "f", {"a.dat": second})
+    store.fault("p/f/a.dat", Fault.played(Raw(OK + first + b"Content-Length: 1000\r\n\r\n" + old[:500]), Close()))
+    rest = b"Content-Range: bytes 500-999/1000\r\nContent-Length: 500\r\n\r\n" + second[500:]
+    store.fault("p/f/a.dat", Fault.played(Raw(b"HTTP/1.1 206 Partial Content\r\n" + then + rest)))
+    proof = {} if digest else {"digest": None}
+    before = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", second, **proof))
+    assert before.kept == 500
+    more = {"offset": before.kept, "validator": before.validator, **proof}
+    outcome = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", second, **more))
+    assert (outcome.kind, outcome.resumed, courier.on_disk()) == (None, fits, second)
+    assert outcome.fetched == (500 if fits else 1000), "nothing of another version is taken, not even to be judged"

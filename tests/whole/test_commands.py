@@ -152,6 +152,25 @@ def test_json_is_one_object_also_when_there_is_nothing_to_tell_but_an_error(site
     assert ended_with_error(site)[0] == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--once", "--json", "--frobnicate"],
+        ["--json"],
+        ["status", "--json", "--frobnicate"],
+        ["failures", "--json", "what"],
+        ["verify", "--json", "--sample", "much"],
+    ],
+    ids=" ".join,
+)
+def test_json_is_one_object_also_when_the_command_line_is_wrong(site: Site, arguments: list[str]) -> None:
+    ended = site.run(*arguments)
+    assert (ended.code, ended.json["exit_code"]) == (2, 2)
+    assert ended.json.keys() == KEYS
+    assert ended.json["error"] in ended.err
+    assert "Try 'mirrortui" in ended.err
+
+
 @pytest.mark.parametrize("content", [b"no database " * 1000, b"foreign"])
 @pytest.mark.parametrize("arguments", [["--once"], ["--once", "--dry-run"], ["status"], ["retry", "--all"]])
 def test_a_state_file_that_is_none_is_refused_by_every_command(

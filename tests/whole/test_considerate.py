@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 import time
@@ -95,9 +96,30 @@ def test_a_service_polls_no_sooner_than_the_source_wishes(tmp_path: Path, datast
     datastore.fault("*", Fault.status(503, retry_after=3600), times=None)
     with serving(site):
         wait_until(lambda: seen(site, "SELECT 1 FROM mirrors WHERE error LIKE '%503%'"), "the wish to be heard")
-        wish(site, CommandKind.POLL)
-        wait_until(lambda: seen(site, "SELECT 1 FROM mirrors WHERE error LIKE 'not asked: %'"), "the wish to be told")
+        wait_until(lambda: seen(site, "SELECT 1 FROM hosts"), "the rest to be told")
+        for kind in (CommandKind.POLL, CommandKind.RETRY):
+            wish(site, kind)
+        [(polled,), (tried,)] = seen(site, "SELECT result FROM commands ORDER BY id")
+    rests = f"{datastore.address}:{datastore.port} rests until "
+    assert f"1 source looked at as soon as may be: {rests}" in polled
+    assert rests not in tried, "there was nothing to try"
     assert len(datastore.requests) == 1
+    assert not seen(site, "SELECT 1 FROM products WHERE error IS NOT NULL"), "that its host rests is no failure of it"
+    assert seen(site, "SELECT error LIKE '%503%' FROM mirrors") == [(1,)], "nor does it hide the last one"
+
+
+def test_who_wants_files_tried_again_is_told_until_when_their_host_rests(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1)
+    datastore.fault("*.fits", Fault.status(429, retry_after=3600), times=None)
+    with serving(site):
+        wait_until(lambda: seen(site, "SELECT 1 FROM hosts"), "the wish to be heard")
+        wait_until(lambda: seen(site, "SELECT 1 FROM filesets WHERE trouble = 'failed'"), "the failure to be recorded")
+        wish(site, CommandKind.RETRY)
+        host = f"{datastore.address}:{datastore.port}"
+        assert f"{host} is left alone until " in site.run("status").out
+        assert [one["host"] for one in json.loads(site.run("status", "--json").out)["rests"]] == [host]
+        assert " tried again; " in (told := seen(site, "SELECT result FROM commands")[0][0])
+        assert f"{host} rests until " in told
 
 
 def test_one_index_that_stalls_holds_up_no_other(site: Site, datastore: DataStore) -> None:
@@ -138,3 +160,22 @@ def test_a_root_that_tells_another_kind_of_time_costs_no_whole_list(site: Site, 
         datastore.raw_index("index.txt", root.replace(b"2026-11-01T00:", b"2026-11-06T%02d:" % hour))
         assert site.once()["exit_code"] == 0
     assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["", *["o470.chip.1"] * 3]
+
+
+def test_a_service_looks_once_an_hour_whether_refused_rows_are_mended(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=3, files=1)
+    whole = datastore.index("prod0/index.txt")
+    datastore.raw_index("prod0/index.txt", whole.replace(b"o470.chip.1|2026-11", b"o470.chip.1|2026-13"))
+    assert site.once()["exit_code"] == 3
+    datastore.forget_raw("prod0/index.txt")
+    datastore.forget()
+    site.configure(datastore.url, mirror='poll_interval = "0.1s"')
+    with serving(site):
+        datastore.wait_for("prod0/index.txt", 3)
+        assert "o470.chip.1" not in states(site), "the whole list is not taken at each poll"
+        with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
+            db.execute("UPDATE products SET reconciled_at = reconciled_at - 3600")
+        wait_until(lambda: states(site).get("o470.chip.1") == "published", "the mended row to be seen")
+        datastore.wait_for("prod0/index.txt", len(datastore.requested("prod0/index.txt")) + 3)
+    queries = [request.query for request in datastore.requested("prod0/index.txt")]
+    assert queries.count("") == 1

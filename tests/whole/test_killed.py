@@ -6,13 +6,14 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from core.model import CommandKind
 from core.store.commands import Target
 from tests.servers.datastore import DataStore, Fault
-from tests.whole.service import seen, write_wishes
+from tests.whole.service import seen, wait_until, write_wishes
 from tests.whole.site import SECONDS, Site, fill
 
 QUEUE = "SELECT name, state, priority FROM filesets ORDER BY priority DESC, place"
@@ -52,3 +53,19 @@ def test_a_command_counts_once(
     assert site.once()["exit_code"] == 3
     assert seen(site, COMMAND) == [("done", result)]
     assert seen(site, QUEUE) == after
+
+
+def test_staged_bytes_that_are_altered_before_the_next_run_are_fetched_again(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=1, files=3)
+    gate = threading.Event()
+    datastore.fault("*.2.fits", Fault.gate(gate, 1000))
+    process = site.start("--once")
+    wait_until(lambda: seen(site, "SELECT count(*) FROM files WHERE state = 'staged'") == [(2,)], "two staged files")
+    process.kill()
+    process.communicate()
+    gate.set()
+    [altered] = (site.data / ".mirrortui/staging").rglob("*.0.fits")
+    altered.write_bytes(altered.read_bytes()[::-1])
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert [len(datastore.requested(f"*.{number}.fits")) for number in range(2)] == [2, 1]

@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import PATIENCE, states, wait_until
-from tests.whole.site import Site, fill, register
+from tests.whole.site import COMMAND, Site, fill, register
 
 
 def assert_whole(site: Site, expected: dict[str, bytes]) -> None:
@@ -229,6 +229,20 @@ def test_a_drain_gives_back_what_was_admitted_and_not_begun(tmp_path: Path, data
     assert len(in_state(site, "queued")) == 40 - len(begun)
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_that_comes_before_there_is_anything_to_save(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    pipe = tmp_path / "mirrortui.toml"
+    os.mkfifo(pipe)
+    command = [*COMMAND, "--config", str(pipe), "--once"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with pipe.open("w"):  # the program has begun to read its configuration
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out, err) == (code, "", "")
 
 
 def in_state(site: Site, state: str) -> list[str]:

@@ -31,12 +31,16 @@ def test_an_index_that_cannot_be_written_is_told_by_its_path_and_holds_up_no_oth
 ) -> None:
     fill(datastore, products=2, filesets=1)
     (site.data / "prod0/index.txt").mkdir(parents=True)
+    (site.data / ".mirrortui").mkdir()
+    (site.data / ".mirrortui/replaced").write_text("in the way of what would be set aside")
     ended = site.run("--once")
     assert ended.code == 5
-    assert "prod0/index.txt cannot be written: Is a directory" in ended.out + ended.err
+    assert (
+        "prod0/index.txt cannot be written: .mirrortui/replaced exists and is not a directory" in ended.out + ended.err
+    )
     assert b"prod1|" in (site.data / "index.txt").read_bytes()
     assert (site.data / "prod1/index.txt").is_file()
-    (site.data / "prod0/index.txt").rmdir()
+    (site.data / ".mirrortui/replaced").unlink()
     assert site.once()["exit_code"] == 0
     assert b"o470.chip.0|" in (site.data / "prod0/index.txt").read_bytes()
 

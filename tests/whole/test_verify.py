@@ -169,6 +169,24 @@ def test_a_new_place_is_filled_when_that_is_meant(site: Site, datastore: DataSto
     assert site.once()["exit_code"] == 0
 
 
+@pytest.mark.parametrize("what", ["folder", "link"])
+def test_what_blocks_the_marker_is_told_with_a_remedy_that_helps(
+    site: Site, mirrored: dict[str, bytes], what: str
+) -> None:
+    marker = site.data / ".mirrortui/marker"
+    marker.unlink()
+    marker.mkdir() if what == "folder" else marker.symlink_to(site.config)
+    for command in (["--once"], ["verify", "--repair"], ["verify"]):
+        ended = site.run(*command)
+        assert ended.code == 5
+        assert f"{marker}: it is no regular file; remove it. Then" in ended.out
+        assert "`mirrortui verify --repair` makes it anew" in ended.out
+    marker.rmdir() if what == "folder" else marker.unlink()
+    assert site.run("verify", "--repair").code == 0
+    assert site.once()["exit_code"] == 0
+    assert site.published() == mirrored
+
+
 def test_a_link_in_place_of_a_file_is_damage(site: Site, mirrored: dict[str, bytes]) -> None:
     file = site.data / CHANGED
     file.rename(site.folder / "moved.fits")
@@ -179,6 +197,61 @@ def test_a_link_in_place_of_a_file_is_damage(site: Site, mirrored: dict[str, byt
     assert verify(site, "--repair")["exit_code"] == 0
     assert site.published() == mirrored
     assert not file.is_symlink()
+
+
+@pytest.mark.parametrize("what", ["link", "file"])
+def test_what_stands_in_the_place_of_a_fileset_is_damage_of_that_one(
+    site: Site, mirrored: dict[str, bytes], what: str
+) -> None:
+    fileset, replaced = site.data / "prod0/o470.chip.0", site.data / ".mirrortui/replaced"
+    shutil.rmtree(fileset)
+    if what == "link":
+        fileset.symlink_to(site.folder)
+    else:
+        fileset.write_bytes(b"mine")
+    flip(site.data / CHANGED)
+    outcome = verify(site, "--repair")
+    assert found(outcome) == {("changed", "prod0/o470.chip.0"), ("changed", CHANGED)}, "the others are read"
+    assert (outcome["exit_code"], outcome["mended"]) == (0, 2)
+    assert site.published() == mirrored
+    [kept] = replaced.iterdir()
+    assert kept.readlink() == site.folder if what == "link" else kept.read_bytes() == b"mine"
+
+
+def test_what_cannot_be_set_aside_is_put_off_alone_and_once(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    blocked, index = site.data / ".mirrortui/replaced", site.data / "prod0/o470.chip.0/index.txt"
+    blocked.write_bytes(b"in the way")
+    index.unlink()
+    index.mkdir()
+    flip(site.data / CHANGED)
+    outcome = verify(site, "--repair")
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (3, 2, 1)
+    [(told,)] = seen(site, "SELECT detail FROM attempts WHERE kind = 'disk'")
+    assert "replaced exists and is not a directory; move it away" in told
+    expected = mirrored | register(datastore, "prod0", "new")
+    assert site.once()["exit_code"] == 5
+    assert site.published() == expected
+    blocked.unlink()
+    assert site.once()["exit_code"] == 0
+    assert index.is_file()
+    assert [path.is_dir() for path in blocked.iterdir()] == [True]
+
+
+def test_a_publication_stands_though_what_it_replaced_cannot_be_cleared_away(
+    site: Site, mirrored: dict[str, bytes]
+) -> None:
+    blocked = site.data / ".mirrortui/replaced"
+    blocked.write_bytes(b"in the way")
+    (site.data / "prod0/o470.chip.0/planted").write_bytes(b"an operator's")
+    assert verify(site, "--repair")["exit_code"] == 0
+    assert site.published() == mirrored
+    assert "WARN  ps1/prod0/o470.chip.0: " in site.log()
+    blocked.unlink()
+    assert site.once()["exit_code"] == 0
+    [kept] = blocked.iterdir()
+    assert (kept / "planted").read_bytes() == b"an operator's"
 
 
 def test_strangers_beside_filesets_are_told(site: Site, mirrored: dict[str, bytes]) -> None:
@@ -249,6 +322,19 @@ def test_scrubs_find_damage_by_themselves(site: Site, datastore: DataStore, mirr
         wait_until(
             lambda: seen(site, "SELECT count(*) FROM filesets WHERE verified_at IS NOT NULL") == [(10,)], "all of them"
         )
+
+
+def test_a_fileset_that_is_none_any_more_keeps_no_scrub_from_the_others(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    site.configure(datastore.url, mirror='scrub = "1s"')
+    rows = seen(site, "SELECT name FROM filesets WHERE product_id = 1 ORDER BY published_at, id")
+    first, last = site.data / "prod0" / rows[0][0], site.data / "prod0" / rows[-1][0]
+    shutil.rmtree(first)
+    first.symlink_to(site.folder)
+    flip(last / f"{last.name}.0.fits")
+    with serving(site):
+        wait_until(lambda: states(site)[first.name] == states(site)[last.name] == "damaged", "the scrub of both")
 
 
 def test_nothing_to_verify_is_said(site: Site, datastore: DataStore) -> None:

@@ -24,7 +24,14 @@ from core.store.screens.failed import (
 from core.store.screens.history import peak, throughput
 from core.store.screens.log import CommandLine, EventLine, commands, events
 from core.store.screens.overview import MirrorLine, Overview, ProductLine, overview
-from core.store.screens.queue import QueueLine, QueueOrder, queue_ids, queue_lines
+from core.store.screens.queue import (
+    QueueLine,
+    QueueOrder,
+    products_of,
+    queue_ids,
+    queue_lines,
+    whole_names,
+)
 
 __all__ = [
     "AttemptLine",
@@ -51,7 +58,9 @@ __all__ = [
     "overview",
     "peak",
     "product_details",
+    "products_of",
     "queue_ids",
     "queue_lines",
     "throughput",
+    "whole_names",
 ]

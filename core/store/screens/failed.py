@@ -9,7 +9,7 @@ from core.errors import FailureKind
 from core.store.bulk import table
 from core.store.database import Database
 from core.store.ids import sql_fileset_of
-from core.store.screens import likeness
+from core.store.screens import likeness, resting
 
 LIMIT = 5000
 FEW = 3
@@ -47,6 +47,7 @@ class FailureLine(NamedTuple):
     detail: str
     attempts: int
     next_try: float | None
+    """Not before its host may be asked again."""
     quarantined: bool
     listed_size: int | None = None
     listed_digest: str | None = None
@@ -85,7 +86,7 @@ class FailureGroup(NamedTuple):
     least_attempts: int
     most_attempts: int
     next_try: float | None
-    """The earliest; None if nothing of it waits for its time."""
+    """The earliest, not before its host may be asked again; None if nothing of it waits for its time."""
     detail: str
     """What most of them say."""
     same: int
@@ -113,7 +114,8 @@ _FAILURES = f"""failures (part, id, fileset_id, mirror_id, mirror, product_id, p
            s.next_try, s.trouble = 'quarantined', NULL, NULL, NULL, NULL {_FILESETS}
     UNION ALL
     SELECT 'f', f.id, s.id, m.id, m.name, p.id, p.name, s.name, f.name, f.failure_kind, f.failure, f.attempts,
-           f.next_try, f.state = 'quarantined', f.size, f.digest, f.seen_size, f.seen_digest {_FILES}
+           f.next_try, f.state = 'quarantined', ifnull(f.listed_size, f.size),
+           iif(f.listed_size IS NULL, f.digest, f.listed_digest), f.seen_size, f.seen_digest {_FILES}
     UNION ALL
     SELECT 'r', r.id, r.fileset_id, m.id, m.name, p.id, p.name, ifnull(s.name, iif(p.id IS NULL, NULL, r.name)),
            iif(s.id IS NULL, NULL, r.name), 'rejected',
@@ -161,9 +163,14 @@ async def failure_groups(db: Database, like: str = "") -> list[FailureGroup]:
         keys,
     )
     counted = {tuple(row[:3]): row[3] for row in filesets}
-    return [
+    rests = await resting.by_mirror(db)
+    groups = [
         FailureGroup._make((row["key"], *row[:2], row["kind"], counted.get(tuple(row[3:6]), 0), *row[6:]))
         for row in rows
+    ]
+    return [
+        group._replace(next_try=resting.not_before(group.next_try, rests.get(row["mirror_id"])))
+        for group, row in zip(groups, rows, strict=True)
     ]
 
 
@@ -207,10 +214,16 @@ async def _lines(
     fits, pattern = likeness.condition(like, _TEXT)
     among = "" if groups is None else f"AND {_GROUP} IN (SELECT value FROM json_each(:groups))"
     rows = await db.rows(
-        f"WITH {_FAILURES} SELECT {_LINE} FROM failures WHERE TRUE {where} {fits} {among} {rest}",
+        f"WITH {_FAILURES} SELECT {_LINE}, mirror_id FROM failures WHERE TRUE {where} {fits} {among} {rest}",
         {"like": pattern, "groups": table(groups or ()), **keys},
     )
-    return [FailureLine._make((*row[:10], bool(row[10]), *row[11:])) for row in rows]
+    rests = await resting.by_mirror(db)
+    return [
+        FailureLine._make(
+            (*row[:9], resting.not_before(row[9], rests.get(row["mirror_id"])), bool(row[10]), *row[11:-1])
+        )
+        for row in rows
+    ]
 
 
 async def by_kind(db: Database) -> dict[str, int]:
@@ -222,6 +235,12 @@ async def by_kind(db: Database) -> dict[str, int]:
                 UNION ALL SELECT 'rejected' {_REJECTIONS}) GROUP BY kind"""
     )
     return {row["kind"]: row["n"] for row in sorted(rows, key=lambda row: _rank(row["kind"]))}
+
+
+async def refused(db: Database) -> dict[int, int]:
+    """Return how many rows of its catalogue were refused, by product, where there are any."""
+    rows = await db.rows(f"SELECT p.id, count(*) {_REJECTIONS} AND p.id IS NOT NULL GROUP BY p.id")
+    return {row[0]: row[1] for row in rows}
 
 
 def _rank(kind: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,8 +12,7 @@ from core.store import reasons
 from core.store.database import Database
 from core.store.ids import sql_fileset_of
 from core.store.reasons import Rest, Standing
-from core.store.screens import failed, history
-from core.urls import host_key
+from core.store.screens import failed, history, resting
 
 _OPEN = f"state IN ({', '.join(repr(str(state)) for state in OPEN_STATES)})"
 _COUNTED = ("published", "queued", "failed", "quarantined", "excluded", "held", "cancelled", "withdrawn")
@@ -46,9 +45,10 @@ class ProductLine(NamedTuple):
     polled_at: float | None
     tried_at: float | None
     lag: float | None
-    """Age in seconds of the oldest wanted fileset that is neither published nor in quarantine; 0 if there is none.
+    """Age in seconds of the oldest wanted fileset that is known and neither published nor in quarantine; those that
+    were there before their product was first listed count from that on.
 
-    None if it is unknown: never polled, the last poll failed, or the mirror is stopped.
+    If there is none: 0, or None if nobody knows, for it was never polled, the last poll failed, or all stands still.
     """
     counts: Mapping[str, int]
     """Filesets: published; queued, failed and quarantined, which make up the backlog; excluded, held, cancelled and
@@ -56,8 +56,11 @@ class ProductLine(NamedTuple):
     published_filesets: int
     filesets: int
     """All that are wanted: published, in the backlog, or held."""
+    refused: int
+    """Rows of its catalogue, its filesets' indexes included, that were refused."""
     backlog_filesets: int
     backlog_files: int
+    """Of the backlog, those that are not here yet; so are its bytes."""
     backlog_bytes: int
     unread: int
     """Filesets of the backlog whose index is still to be read: their files and bytes may not be known yet."""
@@ -93,6 +96,8 @@ class MirrorLine:
     total: int | None
     full_in: float | None
     """Seconds until the disk is full, as the last day went on; None if it doesn't fill, or too little is known."""
+    rest: Rest | None
+    """Of its host, if that is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ async def overview(db: Database, now: float, *, running: bool = True) -> Overvie
         mirrors,
         oldest={row[0]: row[1] for row in await db.rows(_OLDEST)},
         next_tries={row[0]: row[1] for row in await db.rows(_NEXT_TRIES, {"now": now})},
-        rests=await _rests(db, mirrors.values(), now),
+        refused=await failed.refused(db),
         fetching=_fetching(rows),
         limit=reasons.limit_reached(active, rate, transfers, bandwidth),
     )
@@ -155,16 +160,14 @@ async def overview(db: Database, now: float, *, running: bool = True) -> Overvie
 async def left(db: Database) -> tuple[int, int]:
     """Return how many files, and bytes, of open filesets of mirrored products are not staged yet."""
     row = await db.one(
-        f"""SELECT ifnull(sum(iif(scope = 'fileset', c.files, -c.n)), 0) AS files,
-                   {_all("iif(scope = 'fileset', c.bytes, -c.bytes)")} AS bytes
-            FROM counters c JOIN products p ON p.id = c.product_id AND p.selected
-            WHERE scope = 'fileset' AND c.{_OPEN} OR scope = 'file' AND c.state = 'staged'"""
+        f"""SELECT ifnull(sum(l.files), 0) AS files, {_all("l.bytes")} AS bytes
+            FROM ({_LEFT}) l JOIN products p ON p.id = l.product_id AND p.selected"""
     )
-    return (max(0, row["files"]), max(0, row["bytes"])) if row else (0, 0)
+    return (row["files"], row["bytes"]) if row else (0, 0)
 
 
 async def _mirrors(db: Database, now: float) -> dict[int, MirrorLine]:
-    filling = await history.filling(db, now)
+    filling, rests = await history.filling(db, now), await resting.by_mirror(db, now)
     rows = await db.rows(
         """SELECT m.id, m.name, url, destination, paused, stopped, stopped_kind, error, error_kind, polled_at,
                   free, total
@@ -172,9 +175,9 @@ async def _mirrors(db: Database, now: float) -> dict[int, MirrorLine]:
                 AND d.at = (SELECT max(at) FROM disks WHERE mirror_id = m.id)
            WHERE configured ORDER BY m.name"""
     )
+    full_in = {row["id"]: row["free"] / filling[row["id"]] for row in rows if row["id"] in filling}
     return {
-        row["id"]: MirrorLine(**dict(row), full_in=row["free"] / filling[row["id"]] if row["id"] in filling else None)
-        for row in rows
+        row["id"]: MirrorLine(**dict(row), full_in=full_in.get(row["id"]), rest=rests.get(row["id"])) for row in rows
     }
 
 
@@ -184,19 +187,11 @@ class _Known:
 
     now: float
     mirrors: Mapping[int, MirrorLine]
-    oldest: Mapping[int, int]
+    oldest: Mapping[int, float]
     next_tries: Mapping[int, float]
-    rests: Mapping[int, Rest]
-    """By mirror."""
+    refused: Mapping[int, int]
     fetching: Sequence[str]
     limit: str
-
-
-async def _rests(db: Database, mirrors: Iterable[MirrorLine], now: float) -> dict[int, Rest]:
-    """Return, by mirror, which of their hosts are left alone."""
-    rows = await db.rows("SELECT host, until, reason FROM hosts WHERE until > ?", (now,))
-    resting = {row["host"]: Rest(*row) for row in rows}
-    return {mirror.id: resting[host] for mirror in mirrors if (host := host_key(mirror.url)) in resting}
 
 
 def _fetching(rows: Sequence[sqlite3.Row]) -> list[str]:
@@ -206,12 +201,16 @@ def _fetching(rows: Sequence[sqlite3.Row]) -> list[str]:
 
 
 _OLDEST = f"""
-    SELECT product_id, min((
-        SELECT registered FROM filesets f
-        WHERE f.product_id = c.product_id AND f.state = c.state AND f.trouble = c.trouble
-        ORDER BY registered LIMIT 1)) AS registered
+    SELECT product_id, max(
+        min((SELECT registered FROM filesets f
+             WHERE f.product_id = c.product_id AND f.state = c.state AND f.trouble = c.trouble
+             ORDER BY registered LIMIT 1)),
+        (SELECT discovered_at FROM filesets f WHERE f.product_id = c.product_id ORDER BY seq LIMIT 1)) AS since
     FROM counters c WHERE scope = 'fileset' AND {_OPEN} AND trouble <> 'quarantined' AND n > 0 GROUP BY product_id"""
-"""One look into the index of lag for each state in which there is something."""
+"""Since when the oldest is waited for: what was there before its product was first listed is, since that.
+
+One look into the index of lag for each state in which there is something.
+"""
 
 _NEXT_TRIES = f"""
     SELECT product_id, min(next_try) AS next_try FROM (
@@ -223,8 +222,15 @@ _NEXT_TRIES = f"""
         WHERE trouble <> '' AND trouble = 'failed' AND next_try > :now)
     GROUP BY product_id"""
 
+_LEFT = f"""
+    SELECT product_id, max(0, sum(iif(scope = 'fileset', files, -n))) AS files,
+           max(0, {_all("iif(scope = 'fileset', bytes, -bytes)")}) AS bytes
+    FROM counters WHERE scope = 'fileset' AND {_OPEN} OR scope = 'file' AND state = 'staged' GROUP BY product_id"""
+"""What of open filesets is not staged yet, by product."""
+
 _PRODUCTS = f"""
-    WITH totals AS (
+    WITH remaining AS ({_LEFT}),
+    totals AS (
         SELECT product_id,
                sum(n) FILTER (WHERE state = 'published') AS published,
                sum(n) FILTER (WHERE {_OPEN} AND trouble = '') AS queued,
@@ -235,15 +241,13 @@ _PRODUCTS = f"""
                sum(n) FILTER (WHERE state = 'cancelled') AS cancelled,
                sum(n) FILTER (WHERE state = 'withdrawn') AS withdrawn,
                sum(n) FILTER (WHERE {_OPEN}) AS open,
-               sum(files) FILTER (WHERE {_OPEN}) AS open_files,
-               {_all(f"iif({_OPEN}, bytes, 0)")} AS open_bytes,
                {_all("iif(state = 'published', bytes, 0)")} AS published_bytes,
-               sum(n) FILTER (WHERE state = 'discovered') AS unread,
+               sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS unread,
                sum(n) FILTER (WHERE trouble = '' AND state = 'discovered') AS discovered,
                sum(n) FILTER (WHERE trouble = '' AND state IN ('staged', 'publishing')) AS completing
         FROM counters WHERE scope = 'fileset' GROUP BY product_id),
     moving AS (
-        SELECT s.product_id, count(*) AS active, sum(t.received) AS received, sum(t.rate) AS rate
+        SELECT s.product_id, count(*) AS active, sum(max(0, t.received - t.base)) AS received, sum(t.rate) AS rate
         FROM transfers t CROSS JOIN files f ON f.id = t.file_id AND f.state = 'active'
              CROSS JOIN filesets s ON s.id = {sql_fileset_of("f.id")}
         WHERE :running GROUP BY s.product_id)
@@ -251,10 +255,11 @@ _PRODUCTS = f"""
            p.paused, p.alarm, ifnull(p.error, p.index_error),
            iif(p.error IS NULL AND p.index_error IS NOT NULL, 'disk', p.error_kind), p.polled_at, p.tried_at,
            published, queued, failed, quarantined, excluded, held, cancelled, withdrawn,
-           open, open_files, open_bytes, unread, published_bytes, t.files, t.bytes, discovered, completing,
+           open, remaining.files, remaining.bytes, unread, published_bytes, t.files, t.bytes, discovered, completing,
            active, received, rate
     FROM products p JOIN mirrors m ON m.id = p.mirror_id AND m.configured LEFT JOIN meters t ON t.product_id = p.id
-         LEFT JOIN totals ON totals.product_id = p.id LEFT JOIN moving ON moving.product_id = p.id
+         LEFT JOIN totals ON totals.product_id = p.id LEFT JOIN remaining ON remaining.product_id = p.id
+         LEFT JOIN moving ON moving.product_id = p.id
     ORDER BY p.selected DESC, m.name, p.name"""
 """Meters and transfers are read by one statement: a file that is complete must not be counted by both, or by none."""
 _COUNTS = slice(15, 23)
@@ -287,7 +292,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
     counts = {key: number or 0 for key, number in zip(_COUNTED, row[_COUNTS], strict=True)}
     numbers = (number or 0 for number in row[_NUMBERS])
     backlog, files, size, unread, published, metered, metered_size, discovered, completing, active, received = numbers
-    next_try = known.next_tries.get(product.id)
+    next_try = resting.not_before(known.next_tries.get(product.id), mirror.rest)
     standing = Standing(
         selected=product.selected,
         ignored=product.wish == "ignore",
@@ -303,9 +308,11 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         completing=completing,
         failed=counts["failed"],
         quarantined=counts["quarantined"],
+        refused=known.refused.get(product.id, 0),
+        held=counts["held"],
         active=active,
         next_try=next_try,
-        rest=known.rests.get(mirror.id),
+        rest=mirror.rest,
         limit=known.limit,
         ahead=known.fetching,
     )
@@ -315,6 +322,7 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
         counts,
         counts["published"],
         counts["published"] + backlog + counts["held"],
+        known.refused.get(product.id, 0),
         backlog,
         files,
         size,
@@ -329,12 +337,11 @@ def _product(row: sqlite3.Row, known: _Known) -> ProductLine:
 
 
 def _lag(product: _Product, mirror: MirrorLine, known: _Known) -> float | None:
-    if mirror.stopped is not None or product.error is not None or product.polled_at is None:
-        return None
     oldest = known.oldest.get(product.id)
-    if oldest is None:
-        return 0.0 if product.paused is None and mirror.paused is None else None
-    return max(0.0, known.now - oldest)
+    if oldest is not None:
+        return max(0.0, known.now - oldest)
+    stands = any(words is not None for words in (mirror.stopped, mirror.paused, product.paused, product.error))
+    return None if stands or product.polled_at is None else 0.0
 
 
 def _number(stored: str | None) -> int | None:

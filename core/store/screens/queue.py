@@ -13,7 +13,8 @@ from core.store.bulk import table
 from core.store.database import Database
 from core.store.ids import sql_fileset_of, sql_in_range
 from core.store.queue import QUEUE_STATES
-from core.store.screens import likeness
+from core.store.reasons import Rest
+from core.store.screens import likeness, resting
 
 TURN = 16
 """Filesets that are taken from a product before it is the next one's turn."""
@@ -60,6 +61,8 @@ class QueueLine:
     """Its product is, or its mirror."""
     stopped: bool = False
     """Its mirror is."""
+    rests_until: float | None = None
+    """Its host is left alone until then."""
 
     @property
     def whole(self) -> str:
@@ -192,9 +195,10 @@ async def queue_lines(db: Database, ids: Sequence[int], *, running: bool = True)
     Unless an engine is `running`, nothing of them is under way, whatever one that died has left in the state.
     """
     rows = await db.rows(
-        f"""SELECT s.id, m.name AS mirror, p.name AS product, s.name, s.state, s.trouble, s.priority, s.files, s.bytes,
-                   s.registered, s.queued_at, coalesce(p.paused, m.paused) IS NOT NULL AS paused,
-                   m.stopped IS NOT NULL AS stopped, s.lease IS NOT NULL OR s.state {_among(UNDER_WAY)} AS begun,
+        f"""SELECT s.id, m.id AS mirror_id, m.name AS mirror, p.name AS product, s.name, s.state, s.trouble,
+                   s.priority, s.files, s.bytes, s.registered, s.queued_at,
+                   coalesce(p.paused, m.paused) IS NOT NULL AS paused, m.stopped IS NOT NULL AS stopped,
+                   s.lease IS NOT NULL OR s.state {_among(UNDER_WAY)} AS begun,
                    iif(s.trouble = '', s.next_try, ifnull(s.next_try, (
                        SELECT min(next_try) FROM (SELECT f.next_try {_ASIDE} LIMIT {LOOKED_AT})))) AS next_try,
                    iif(s.trouble = '', s.failure, ifnull(s.failure, (
@@ -204,15 +208,38 @@ async def queue_lines(db: Database, ids: Sequence[int], *, running: bool = True)
         (table(ids),),
     )
     progress = await _progress(db, [row["id"] for row in rows if row["begun"]], running)
-    return {row["id"]: _line(row, progress) for row in rows}
+    rests = await resting.by_mirror(db)
+    return {row["id"]: _line(row, progress, rests.get(row["mirror_id"])) for row in rows}
 
 
-def _line(row: Any, progress: Mapping[int, tuple[int, int, int]]) -> QueueLine:
+def _line(row: Any, progress: Mapping[int, tuple[int, int, int]], rest: Rest | None) -> QueueLine:
     whole = (row["files"], row["bytes"], 0) if row["state"] == "published" else (0, 0, 0)
     done_files, done_bytes, active = progress.get(row["id"], whole)
-    fields = {key: row[key] for key in row.keys() if key != "begun"}  # noqa: SIM118 - a row is no mapping
+    fields = {key: row[key] for key in set(row.keys()) - {"begun", "mirror_id"}}
     fields |= {key: bool(row[key]) for key in ("paused", "stopped")}
+    fields |= {"next_try": resting.not_before(row["next_try"], rest), "rests_until": rest.until if rest else None}
     return QueueLine(**fields, done_files=done_files, done_bytes=done_bytes, active=active)
+
+
+async def whole_names(db: Database, ids: Sequence[int]) -> list[str]:
+    """Return the whole names of these filesets, in their order; those that are gone are left out."""
+    rows = await db.rows(
+        """SELECT m.name || '/' || p.name || '/' || s.name FROM json_each(?) JOIN filesets s ON s.id = value
+           JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id ORDER BY key""",
+        (table(ids),),
+    )
+    return [row[0] for row in rows]
+
+
+async def products_of(db: Database, ids: Sequence[int]) -> list[tuple[str, str]]:
+    """Return (mirror, product) of these filesets, each once, by name."""
+    rows = await db.rows(
+        """SELECT m.name, p.name FROM products p JOIN mirrors m ON m.id = p.mirror_id
+           WHERE p.id IN (SELECT product_id FROM filesets WHERE id IN (SELECT value FROM json_each(?)))
+           ORDER BY m.name, p.name""",
+        (table(ids),),
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def _progress(db: Database, ids: Sequence[int], running: bool) -> dict[int, tuple[int, int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,19 @@ OWNER = "owner"
 PLACE = Place(7, "raw", "a.1")
 
 
-def expected(files: dict[str, bytes], staged: bool = False, kept: int = 0, proven: bool = False) -> list[Expected]:
+def expected(files: dict[str, bytes], staged: bool = False, kept: int = 0) -> list[Expected]:
     """Return what a catalogue lists for these files."""
     return [
-        Expected(number, name, len(data), hashlib.md5(data).hexdigest(), staged, kept, proven)
+        Expected(number, name, len(data), hashlib.md5(data).hexdigest(), staged, kept)
         for number, (name, data) in enumerate(files.items(), 1)
     ]
+
+
+def recorded(root: Path, files: dict[str, bytes]) -> list[Expected]:
+    """Return the same, of files of which is recorded that they were staged as they are now."""
+    paths = [staging(root) / name for name in files]
+    changed = [path.stat().st_ctime_ns if path.exists() else 1 for path in paths]
+    return [replace(one, ctime=ctime) for one, ctime in zip(expected(files, staged=True), changed, strict=True)]
 
 
 def staging(root: Path, place: Place = PLACE) -> Path:
@@ -53,6 +61,7 @@ def publish(destination: PosixDestination, files: dict[str, bytes], place: Place
     sealed = destination.seal(place, [b"index\n"], len(files), in_place=False)
     destination.flush([sealed])
     destination.publish(sealed)
+    destination.clear(place)
     destination.settle([place.product])
 
 

@@ -14,7 +14,7 @@ from core.destinations.base import Place
 from core.destinations.posix import SYNC_EACH, PosixDestination
 from core.errors import DiskError, LeaseHeld
 from core.model import Durability
-from tests.core.destinations.conftest import OWNER, PLACE, content, expected, fill, publish, stage, staging
+from tests.core.destinations.conftest import OWNER, PLACE, content, expected, fill, publish, recorded, stage, staging
 
 FILES = {"x.fits": b"x" * 1000, "y.fits": b"y" * 2000, "empty": b""}
 NEWER = {"x.fits": b"X" * 1000, "z.fits": b"z" * 10}
@@ -144,6 +144,7 @@ def test_a_part_that_stands_is_adopted_and_what_nobody_listed_is_kept_aside(
     sealed = destination.seal(PLACE, [b"index\n"], 3, in_place=False)
     destination.flush([sealed])
     destination.publish(sealed)
+    destination.clear(PLACE)
     assert content(root / "raw" / "a.1") == {**FILES, "index.txt": b"index\n"}
     [kept] = (root / ".mirrortui" / "replaced").iterdir()
     assert kept.name.startswith("a.1.")
@@ -164,7 +165,7 @@ def test_bytes_that_are_not_proven_right_are_not_adopted(destination: PosixDesti
 
 def test_staged_files_that_are_gone_are_reported(destination: PosixDestination, root: Path) -> None:
     stage(destination, {"x.fits": FILES["x.fits"], "y.fits": b"short"})
-    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=True))
+    found = destination.inspect(PLACE, recorded(root, FILES))
     assert (found.lost, list(found.adopted), found.kept) == ([2, 3], [], {})
     assert content(staging(root)) == {"x.fits": FILES["x.fits"]}
 
@@ -172,7 +173,7 @@ def test_staged_files_that_are_gone_are_reported(destination: PosixDestination, 
 def test_a_lost_file_that_stands_at_the_final_place_is_adopted_again(destination: PosixDestination, root: Path) -> None:
     fill(root / "raw" / "a.1", {"y.fits": FILES["y.fits"]})
     stage(destination, {"x.fits": FILES["x.fits"], "empty": b""})
-    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=True))
+    found = destination.inspect(PLACE, recorded(root, FILES))
     assert (found.lost, list(found.adopted)) == ([2], [2])
 
 
@@ -252,6 +253,8 @@ def test_after_a_crash_between_the_swap_and_the_clearing_the_old_revision_goes(
     again = other(root, OWNER)
     again.open()
     assert again.is_published(place, sealed.inode)
+    assert again.replaced() == [place.fileset_id]
+    again.clear(place)
     assert content(final) == {**FILES, "index.txt": b"index\n"}
     assert not swapped.exists()
     [kept] = (root / ".mirrortui" / "replaced").iterdir()
@@ -267,18 +270,60 @@ def test_what_nobody_listed_is_kept_though_clearing_away_failed_at_first(
     blocked = root / ".mirrortui" / "replaced"
     blocked.write_bytes(b"in the way")
     place = Place(9, "raw", "a.1")
-    with pytest.raises(DiskError, match="cannot be published"):
+    with pytest.raises(DiskError, match="replaced exists and is not a directory; move it away"):
         publish(destination, NEWER, place)
     assert content(root / "raw" / "a.1") == {**NEWER, "index.txt": b"index\n"}
-    destination.stage(place)
-    found = destination.inspect(place, expected(NEWER))
-    assert found.in_place
+    assert destination.replaced() == [place.fileset_id]
+    (root / "raw" / "a.1" / "z.fits").unlink()
+    with pytest.raises(DiskError, match="replaced exists and is not a directory; move it away"):
+        publish(destination, NEWER, place)
+    assert not (root / "raw" / "a.1" / "z.fits").exists(), "one thing at a time is set aside"
     blocked.unlink()
-    destination.publish(destination.seal(place, [b"index\n"], len(NEWER), in_place=True))
+    publish(destination, NEWER, place)
     assert content(root / "raw" / "a.1") == {**NEWER, "index.txt": b"index\n"}
     [kept] = blocked.iterdir()
     assert content(kept)["notes"] == b"an operator's"
     assert list((root / ".mirrortui" / "staging" / OWNER).iterdir()) == []
+
+
+@pytest.mark.parametrize("swap", [True, False])
+@pytest.mark.parametrize("what", ["file", "link"])
+def test_what_is_no_directory_is_set_aside_for_a_fileset(
+    destination: PosixDestination, root: Path, swap: bool, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not swap:
+        monkeypatch.setattr(linux, "_RENAME_EXCHANGE", 0x4000)
+    final = root / "raw" / "a.1"
+    final.parent.mkdir()
+    if what == "link":
+        final.symlink_to(root)
+    else:
+        final.write_bytes(b"mine")
+    assert not destination.stage(PLACE)
+    assert destination.inspect(PLACE, expected(FILES)).adopted == {}
+    publish(destination, FILES)
+    assert not final.is_symlink()
+    assert content(final) == {**FILES, "index.txt": b"index\n"}
+    [kept] = (root / ".mirrortui" / "replaced").iterdir()
+    assert kept.readlink() == root if what == "link" else kept.read_bytes() == b"mine"
+    assert list((root / ".mirrortui" / "staging" / OWNER).iterdir()) == []
+
+
+def test_what_is_no_file_is_set_aside_for_an_index(destination: PosixDestination, root: Path) -> None:
+    publish(destination, FILES)
+    for folder in (root / "raw" / "a.1", root / "raw", root):
+        (folder / "index.txt").unlink(missing_ok=True)
+        fill(folder / "index.txt", {"deep": b"mine"})
+    destination.stage(PLACE)
+    assert destination.inspect(PLACE, expected(FILES)).in_place
+    destination.seal(PLACE, [b"of files\n"], 3, in_place=True)
+    destination.write_index("raw", [b"of filesets\n"])
+    destination.write_index(None, [b"of products\n"])
+    written = [(folder / "index.txt").read_bytes() for folder in (root / "raw" / "a.1", root / "raw", root)]
+    assert written == [b"of files\n", b"of filesets\n", b"of products\n"]
+    aside = sorted((root / ".mirrortui" / "replaced").iterdir())
+    assert [path.name.rpartition(".")[0] for path in aside] == ["a.1.index.txt", "raw.index.txt", "root.index.txt"]
+    assert [content(path) for path in aside] == [{"deep": b"mine"}] * 3
 
 
 def test_a_disk_with_another_number_after_a_crash_is_the_same_disk(destination: PosixDestination, root: Path) -> None:
@@ -293,6 +338,7 @@ def test_a_disk_with_another_number_after_a_crash_is_the_same_disk(destination: 
     (root / "third").rename(swapped)
     device, _, number = sealed.inode.partition(":")
     assert destination.is_published(place, f"{int(device) + 1}:{number}")
+    destination.clear(place)
     [kept] = (root / ".mirrortui" / "replaced").iterdir()
     assert content(kept)["notes"] == b"an operator's"
 
@@ -305,25 +351,28 @@ def test_dropping_a_staging_area_is_final_and_repeatable(destination: PosixDesti
     assert destination.stage(PLACE)
 
 
-@pytest.mark.parametrize("proven", [True, False])
-def test_staged_bytes_are_read_again_unless_they_cannot_have_been_lost(
-    destination: PosixDestination, root: Path, proven: bool
+@pytest.mark.parametrize("digest", [True, False])
+def test_staged_bytes_are_trusted_until_their_inode_is_changed(
+    destination: PosixDestination, root: Path, digest: bool
 ) -> None:
+    files = {**FILES, "x.fits": b"\0" * 1000}
+    stage(destination, files)
+    known = [one if digest else replace(one, digest=None) for one in recorded(root, FILES)]
+    found = destination.inspect(PLACE, known)
+    assert (found.lost, found.adopted) == ([], {}), "none is read"
+    for path in staging(root).iterdir():
+        path.chmod(0o600)
+    found = destination.inspect(PLACE, known)
+    assert (found.lost, sorted(found.adopted)) == (([1], [2, 3]) if digest else ([1, 2, 3], []))
+    assert content(staging(root)) == ({name: FILES[name] for name in ("y.fits", "empty")} if digest else {})
+    again = [replace(one, ctime=found.adopted[one.id].ctime) for one in known if one.id in found.adopted]
+    assert destination.inspect(PLACE, again).adopted == {}
+
+
+def test_staged_bytes_of_which_nothing_is_known_are_read(destination: PosixDestination, root: Path) -> None:
     stage(destination, {**FILES, "x.fits": b"\0" * 1000})
-    found = destination.inspect(PLACE, expected(FILES, staged=True, proven=proven))
-    assert found.lost == ([] if proven else [1])
-    assert sorted(found.adopted) == ([] if proven else [2, 3])
-    assert (staging(root) / "x.fits").exists() is proven
-
-
-@pytest.mark.parametrize("proven", [True, False])
-def test_a_staged_file_without_digest_is_lost_unless_it_is_proven(
-    destination: PosixDestination, root: Path, proven: bool
-) -> None:
-    stage(destination, FILES)
-    listed = [replace(one, digest=None) for one in expected(FILES, staged=True, proven=proven)]
-    assert destination.inspect(PLACE, listed).lost == ([] if proven else [1, 2, 3])
-    assert content(staging(root)) == (FILES if proven else {})
+    found = destination.inspect(PLACE, expected(FILES, staged=True))
+    assert (found.lost, sorted(found.adopted)) == ([1], [2, 3])
 
 
 def test_staging_areas_are_listed(destination: PosixDestination) -> None:

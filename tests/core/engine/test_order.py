@@ -74,7 +74,7 @@ async def test_waiting_for_the_next_try_is_ended_by_now(datastore: DataStore, co
 async def test_only_what_waits_is_moved(datastore: DataStore, one_by_one: Config, gate: threading.Event) -> None:
     async with operating(one_by_one) as operator:
         await operator.until_state("transferring", *"abcd")
-        assert "only what waits in the queue can be moved" in await operator.refused(
+        assert "was begun already: only its priority can be raised" in await operator.refused(
             CommandKind.MOVE, "ps1/p/d", value="up"
         )
         await operator.done(CommandKind.HOLD, "b")
@@ -85,7 +85,7 @@ async def test_only_what_waits_is_moved(datastore: DataStore, one_by_one: Config
         await operator.done(CommandKind.HOLD, "c", "d")
         assert "nothing else is in the queue" in await operator.refused(CommandKind.MOVE, "b", "c", "d", value="down")
         assert await operator.done(CommandKind.MOVE, "p/a", "p/d", value="up") == (
-            "1 fileset moved up; not done: fileset 'p/a' is transferring: only what waits in the queue can be moved"
+            "1 fileset moved up; not done: fileset 'p/a' was begun already: only its priority can be raised"
         )
         assert await operator.refused(CommandKind.MOVE, "b", value="top of all") == (
             'expected one of up, down, top, bottom, got "top of all"'
@@ -115,3 +115,28 @@ async def test_a_refusal_says_why(
 ) -> None:
     async with operating(config) as operator:
         assert reason in await operator.refused(kind, *filesets, value=value)
+
+
+async def test_a_fileset_that_fails_does_not_go_first_while_its_host_is_in_doubt(
+    datastore: DataStore, one_by_one: Config
+) -> None:
+    datastore.add_product("p")
+    for name in "abc":
+        datastore.add_fileset("p", name, {f"{n}.dat": name.encode() * 2_000_000 for n in range(2)})
+    datastore.fault("p/a/*.dat", Fault.status(503), times=2)
+    async with operating(one_by_one) as operator:
+        await operator.until_state("published", *"abc")
+    asked = "".join(request.path.split("/")[-2] for request in datastore.requested("p/*/*.dat"))
+    assert "aa" not in asked[: max(asked.rindex("b"), asked.rindex("c"))]
+
+
+async def test_a_priority_that_a_move_takes_on_is_told(
+    datastore: DataStore, one_by_one: Config, gate: threading.Event
+) -> None:
+    async with operating(one_by_one) as operator:
+        await operator.until_state("transferring", *"abcd")
+        await operator.done(CommandKind.HOLD, "c", "d")
+        await operator.done(CommandKind.PRIORITY, "c", value="+2")
+        assert await operator.done(CommandKind.MOVE, "c", value="down") == "1 fileset moved down, priority 0 now"
+        assert await operator.done(CommandKind.MOVE, "c", value="up") == "1 fileset moved up"
+        gate.set()

@@ -87,7 +87,7 @@ async def test_the_log_tells_what_a_command_hit(datastore: DataStore, few: Confi
         assert await operator.done(CommandKind.RESUME, mirror="ps1") == "1 mirror: ps1"
         await operator.refused(CommandKind.HOLD, "ps1/md-1/md-1.f")
         await operator.done(CommandKind.LIMIT, value="transfers=3")
-        about = "SELECT mirror, product, message FROM events WHERE message LIKE '% by %' ORDER BY id"
+        about = "SELECT mirror, product, message FROM events WHERE level = 'audit' ORDER BY id"
         who = commands.operator()
         await operator.until_seen(
             about,
@@ -98,8 +98,7 @@ async def test_the_log_tells_what_a_command_hit(datastore: DataStore, few: Confi
             (
                 "ps1",
                 "md-1",
-                f"hold by {who}: ps1/md-1/md-1.f: "
-                "fileset 'ps1/md-1/md-1.f' is published: nothing to do for this command",
+                f"hold by {who}: ps1/md-1/md-1.f: fileset 'ps1/md-1/md-1.f' is published: nothing to hold",
             ),
             (None, None, f"limit by {who}: transfers=3: transfers: 3 at once, until it is set back"),
         )
@@ -113,7 +112,7 @@ async def test_several_filesets_are_named_by_the_first(datastore: DataStore, con
         await operator.until_seen("SELECT count(*) FROM filesets WHERE trouble = 'failed'", (3,))
         assert await operator.done(CommandKind.HOLD, "ps1/p/a", "ps1/p/b") == "2 filesets: ps1/p/a and 1 more"
         assert await operator.done(CommandKind.HOLD, "ps1/p/a", "ps1/p/c") == (
-            "1 fileset; not done: fileset 'ps1/p/a' is held: nothing to do for this command"
+            "1 fileset; not done: fileset 'ps1/p/a' is held: nothing to hold"
         )
         assert await operator.done(CommandKind.RELEASE, "ps1/p/a") == "1 fileset: ps1/p/a"
 
@@ -202,6 +201,52 @@ async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: Dat
     published = Path(config.mirrors[0].destination) / "p/f"
     assert (published / "a.dat").read_bytes() == b"otherwise"
     assert hashlib.md5(b"otherwise").hexdigest() in (published / "index.txt").read_text()
+
+
+async def test_what_is_listed_passes_though_something_else_was_accepted(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"as listed"})
+    datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+        datastore.heal()
+        await operator.done(CommandKind.ACCEPT, "f")
+        await operator.until_state("published", "f")
+    published = Path(config.mirrors[0].destination) / "p/f"
+    assert (published / "a.dat").read_bytes() == b"as listed"
+    assert hashlib.md5(b"as listed").hexdigest() in (published / "index.txt").read_text()
+
+
+async def test_what_is_neither_listed_nor_accepted_is_refused_in_true_words(
+    datastore: DataStore, config: Config
+) -> None:
+    listed, accepted, came = (hashlib.md5(body).hexdigest() for body in (b"as listed", b"otherwise", b"different"))
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"as listed"})
+    datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+        datastore.heal()
+        datastore.fault("p/f/a.dat", Fault.replace(b"different"), times=None)
+        await operator.done(CommandKind.ACCEPT, "f")
+        refused = "SELECT failure FROM files WHERE state = 'quarantined'"
+        await operator.until_seen(refused, (f"MD5 is {came}, accepted was {accepted}",))
+        await operator.done(CommandKind.RETRY, "f")
+        await operator.until_seen(refused, (f"MD5 is {came}, the index says {listed}",))
+
+
+async def test_the_index_of_what_is_published_is_read_again_if_it_is_named(
+    datastore: DataStore, config: Config
+) -> None:
+    datastore.add_product("p")
+    add(datastore, "p", "f", "g")
+    async with operating(config) as operator:
+        await operator.until_state("published", "f", "g")
+        datastore.replace_file("p", "f", "a.dat", b"other", update_index=True)
+        assert await operator.done(CommandKind.RETRY, "f") == "index of 1 published fileset read again"
+        await operator.until_seen("SELECT state FROM filesets WHERE name = 'f' AND revision = 2", ("published",))
+    assert (Path(config.mirrors[0].destination) / "p/f/a.dat").read_bytes() == b"other"
+    assert len(datastore.requested("p/g/index.txt")) == 1
 
 
 async def test_without_evidence_there_is_nothing_to_accept(datastore: DataStore, config: Config) -> None:

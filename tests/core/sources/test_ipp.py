@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from core.errors import ConfigError, ExitCode, FailureKind, SourceError
+from core.errors import ConfigError, CursorRefused, ExitCode, FailureKind, SourceError
 from core.model import ListedFile, Rejection
 from core.sources import open_source
 from core.sources.base import Listing, Source, SourceOptions
@@ -176,6 +176,36 @@ async def test_a_failure_that_tells_nothing_of_the_cursor_is_raised_at_once(
     datastore.fault(INDEX, fault, times=None)
     assert (await failure(source, ("f5", "f4"))).kind is kind
     assert queries(datastore) == ["f5"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault.status(status) for status in (400, 403, 405, 414, 422, 451, 204)),
+        Fault.replace(b"<html>\n"),
+        Fault.redirect("../index.txt"),
+    ],
+    ids=lambda fault: fault.name,
+)
+async def test_what_may_be_refused_for_the_cursor_alone_is_told_as_such(
+    fault: Fault, source: Source, datastore: DataStore
+) -> None:
+    datastore.fault(f"{INDEX}[?]f*", fault, times=None)
+    assert isinstance(await failure(source, ("f5",)), CursorRefused)
+    assert queries(datastore) == ["f5"]
+    assert names(await source.filesets("gpc1", ())) == ["f1", "f2", "f3", "f4", "f5"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [*(Fault.status(status) for status in (401, 407, 408, 425, 429)), Fault.refuse(), Fault.redirect("file:///x")],
+    ids=lambda fault: fault.name,
+)
+async def test_what_has_other_reasons_than_the_cursor_is_told_as_such(
+    fault: Fault, source: Source, datastore: DataStore
+) -> None:
+    datastore.fault(f"{INDEX}[?]f*", fault, times=None)
+    assert type(await failure(source, ("f5",))) is SourceError
 
 
 async def test_an_overloaded_server_is_left_alone_as_long_as_it_wants(source: Source, datastore: DataStore) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import FailureKind
 from core.model import FilesetState, FileState, ListedFile, Rejection
-from core.store import files, filesets, operate, queries, registry, stamps
+from core.store import files, filesets, indexes, operate, queries, registry, stamps
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed, Live
 from core.store.ids import file_id, file_range, fileset_of
@@ -183,7 +183,7 @@ async def test_files_are_read_window_by_window(db: Database, product: int) -> No
 async def test_only_files_that_may_be_fetched_now_are_in_the_window(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(5))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, [(one, None) for one in ids[:1]])
+    await files.staged(db, [(one, None, None) for one in ids[:1]])
     await files.failed(db, [failure(ids[1]), failure(ids[2], FileState.QUARANTINED, next_try=None)], NOW)
     await files.interrupted(db, [(ids[3], 4, '"v"')])
 
@@ -219,10 +219,10 @@ async def test_trouble_follows_the_worst_file(db: Database, product: int) -> Non
     assert await recount_trouble(db, "a") == "failed"
     await files.failed(db, [failure(second, FileState.QUARANTINED, next_try=None)], NOW)
     assert await recount_trouble(db, "a") == "quarantined"
-    await files.staged(db, [(second, None)])
+    await files.staged(db, [(second, None, None)])
     await files.recovered(db, [(second, 2)], NOW)
     assert await recount_trouble(db, "a") == "failed"
-    await files.staged(db, [(first, None)])
+    await files.staged(db, [(first, None, None)])
     await files.recovered(db, [(first, 2)], NOW)
     assert await recount_trouble(db, "a") == ""
     assert await db.value("SELECT count(*) FROM attempts WHERE kind IS NULL") == 2
@@ -257,7 +257,7 @@ async def test_interrupted_transfers_keep_their_bytes_and_lose_no_try(db: Databa
 async def test_what_is_live_is_kept_for_a_restart_only_with_a_validator(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(3))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, [(one, None) for one in ids[2:]])
+    await files.staged(db, [(one, None, None) for one in ids[2:]])
     live = [
         Live(ids[0], "h", NOW, 7, 1.0, '"v"'),
         Live(ids[1], "h", NOW, 7, 1.0, None),
@@ -271,11 +271,24 @@ async def test_what_is_live_is_kept_for_a_restart_only_with_a_validator(db: Data
 async def test_lost_bytes_are_fetched_again(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(2))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, [(one, None) for one in ids])
+    await files.staged(db, [(one, None, None) for one in ids])
     await files.reset_lost(db, ids[:1])
     await files.keep(db, {ids[0]: 4})
     [file] = await files.to_fetch(db, row.id, 0, NOW, 10)
     assert (file.name, file.state, file.kept) == ("f0", "pending", 4)
+
+
+async def test_when_a_staged_file_was_changed_last_is_kept_until_it_is_published(db: Database, product: int) -> None:
+    row = await transferring(db, "a", some_files(1))
+    [file] = await files.all_of(db, row.id, 0, 10)
+    seen = [file.ctime]
+    for ctime in (1_795_296_502_422_103_532, 1_795_296_502_422_103_533):
+        await files.staged(db, [(file.id, "digest", ctime)])
+        seen += [one.ctime for one in await files.all_of(db, row.id, 0, 10)]
+    await filesets.intend(db, [(row.id, "1:2")])
+    await filesets.published(db, [row.id], NOW)
+    seen += [one.ctime for one in await files.all_of(db, row.id, 0, 10)]
+    assert seen == [None, 1_795_296_502_422_103_532, 1_795_296_502_422_103_533, None]
 
 
 async def test_a_clock_that_jumped_does_not_make_files_wait_for_ever(db: Database, product: int) -> None:
@@ -289,7 +302,7 @@ async def test_a_clock_that_jumped_does_not_make_files_wait_for_ever(db: Databas
 async def test_the_intent_needs_every_file(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(2))
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, [(one, None) for one in ids[:1]])
+    await files.staged(db, [(one, None, None) for one in ids[:1]])
     assert await filesets.intend(db, [(row.id, "1:2")]) == []
     assert (await fileset(db, "a")).state == "transferring"
     await db.run("UPDATE files SET state = 'skipped' WHERE id = ?", (ids[1],))
@@ -322,11 +335,11 @@ async def test_published_means_files_fileset_and_index(db: Database, product: in
     row = await publish(db, "a", some_files())
     assert (row.state, row.published) == ("published", True)
     assert set((await file_states(db, row.id)).values()) == {"published"}
-    due = await registry.due_indexes(db, 1)
+    due = await indexes.due(db, 1)
     assert due == [(product, "raw", 2)]
     assert [one.most_recent for one in await registry.published_products(db, 1)] == ["a"]
-    await registry.index_written(db, due)
-    assert await registry.due_indexes(db, 1) == []
+    await indexes.written(db, due)
+    assert await indexes.due(db, 1) == []
     with pytest.raises(IllegalTransition):
         await filesets.published(db, [(await fileset(db, "b")).id], NOW)
 
@@ -383,13 +396,13 @@ async def test_staging_is_of_use_only_to_filesets_that_are_still_wanted(db: Data
 
 async def test_a_change_that_comes_while_the_index_is_written_keeps_it_due(db: Database, product: int) -> None:
     await publish(db, "a")
-    begun = await registry.due_indexes(db, 1)
+    begun = await indexes.due(db, 1)
     await publish(db, "b")
-    await registry.index_written(db, begun)
-    [again] = await registry.due_indexes(db, 1)
+    await indexes.written(db, begun)
+    [again] = await indexes.due(db, 1)
     assert again[0] == product
-    await registry.index_written(db, [again])
-    assert await registry.due_indexes(db, 1) == []
+    await indexes.written(db, [again])
+    assert await indexes.due(db, 1) == []
 
 
 async def test_hidden_products_stay_out_of_our_root_index(db: Database) -> None:
@@ -399,4 +412,4 @@ async def test_hidden_products_stay_out_of_our_root_index(db: Database) -> None:
         await poll(db, row["id"], [(f"of {row['name']}", 1)])
         await publish(db, f"of {row['name']}")
     assert [one.name for one in await registry.published_products(db, ids["sky"])] == ["raw"]
-    assert {name for _, name, _ in await registry.due_indexes(db, ids["sky"])} == {"raw", "secret"}
+    assert {name for _, name, _ in await indexes.due(db, ids["sky"])} == {"raw", "secret"}

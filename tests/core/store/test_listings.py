@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.model import CommandKind, ListedFileset, Rejection
-from core.store import listings, operate, registry
+from core.store import filesets, indexes, listings, operate, registry
 from core.store.commands import Target
 from core.store.database import Database
 from core.store.records import ProductRow
@@ -222,6 +222,15 @@ async def test_refused_rows_of_incremental_lists_accumulate_without_duplicates(d
     assert await cursor_of(db, product) == "a"
 
 
+async def test_a_refused_row_that_is_mended_is_forgotten_whichever_list_tells_it(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [("a", 1), Rejection(3, "x", "bad time"), Rejection(4, "y", "bad time")])
+    await poll(db, product, [("x", 2)], cursor="a")
+    assert await _refused(db) == [("y", "bad time")]
+    await poll(db, product, [("y", 2), ("y", 3)], cursor="x")
+    assert [name for name, _ in await _refused(db)] == ["y"], "another row of it is refused"
+
+
 async def test_a_fileset_whose_row_is_garbled_is_not_withdrawn(db: Database) -> None:
     product = await add_product(db)
     await poll(db, product, ABC)
@@ -285,6 +294,48 @@ async def test_held_and_cancelled_filesets_stay_what_they_are(db: Database) -> N
     assert await states(db, product) == {"a": "held", "b": "cancelled", "c": "excluded"}
 
 
+async def test_what_was_held_or_cancelled_is_so_when_it_is_listed_again(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [*ABC, ("d", 4)])
+    await operate.hold(db, [(await fileset(db, name)).id for name in "ac"])
+    await operate.cancel(db, [(await fileset(db, "b")).id])
+    for rows in ([], ABC[:1]):  # lists that are flawed, one after the other
+        await poll(db, product, [*rows, ("d", 4)])
+        await poll(db, product, [("d", 4)])
+    assert await states(db, product) == {**dict.fromkeys("abc", "withdrawn"), "d": "discovered"}
+    await poll(db, product, [("a", 1), ("b", 2), ("c", 9), ("d", 4)])
+    assert await states(db, product) == {"a": "held", "b": "cancelled", "c": "held", "d": "discovered"}
+    assert (await fileset(db, "c")).revision == 2
+
+
+async def test_what_is_released_while_it_is_withdrawn_is_fetched_when_it_is_listed_again(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    await operate.hold(db, [(await fileset(db, "a")).id])
+    await operate.cancel(db, [(await fileset(db, "b")).id])
+    await poll(db, product, ABC[2:])
+    for name, kind, other in (("a", CommandKind.RELEASE, "b"), ("b", CommandKind.REQUEUE, "a")):
+        found = await operate.matching(db, Target(filesets=(name, other, "c")), kind)
+        assert (found.ids, len(found.left_out)) == ([(await fileset(db, name)).id], 2)
+        await operate.release(db, found.ids)
+    assert await states(db, product) == {"a": "withdrawn", "b": "withdrawn", "c": "discovered"}
+    await poll(db, product, ABC)
+    assert await states(db, product) == dict.fromkeys("abc", "discovered")
+
+
+async def test_the_index_of_what_is_listed_again_is_read_again(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, ABC)
+    await publish(db, "a")
+    await read_index(db, "b", some_files())
+    await operate.hold(db, [(await fileset(db, "b")).id])
+    await poll(db, product, ABC[2:])
+    await poll(db, product, ABC)
+    assert [row.name for row in await filesets.to_index(db, product, NOW, 10)] == ["c", "a"]
+    await operate.release(db, [(await fileset(db, "b")).id])
+    assert await states(db, product) == {"a": "published", "b": "discovered", "c": "discovered"}
+
+
 async def test_a_list_of_50000(db: Database) -> None:
     product = await add_product(db)
     rows = [(f"o{at:06d}", at) for at in range(50_000)]
@@ -302,8 +353,8 @@ async def test_what_is_withdrawn_or_reappears_makes_our_index_due(db: Database) 
     await publish(db, "a")
 
     async def due() -> bool:
-        found = await registry.due_indexes(db, 1)
-        await registry.index_written(db, found)
+        found = await indexes.due(db, 1)
+        await indexes.written(db, found)
         return bool(found)
 
     assert await due()

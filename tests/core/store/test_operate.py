@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import FailureKind
 from core.model import CommandKind, FileState, ListedFile, ListedProduct, Rejection
-from core.store import evidence, files, filesets, operate, registry
+from core.store import evidence, files, filesets, operate, registry, screens
 from core.store.commands import Target
 from core.store.database import Database, IllegalTransition
 from core.store.files import Failed
@@ -96,8 +96,18 @@ async def test_what_is_not_there_is_told(db: Database, product: int, target: Tar
 
 async def test_a_fileset_in_another_state_is_told(db: Database, product: int) -> None:
     await publish(db, "a")
-    with pytest.raises(NothingMatches, match="'a' is published: nothing to do"):
+    with pytest.raises(NothingMatches, match="'a' is published: nothing to hold"):
         await operate.matching(db, Target(filesets=("a",)), CommandKind.HOLD)
+
+
+async def test_why_filesets_would_be_refused_is_known_before(db: Database, product: int) -> None:
+    await publish(db, "a")
+    b = await fileset(db, "b")
+    assert await operate.refusals(db, ["a", "b"], CommandKind.CANCEL) == {
+        "a": "fileset 'a' is published: nothing to cancel"
+    }
+    await operate.hold(db, [b.id])
+    assert await operate.refusals(db, ["b"], CommandKind.NOW) == {"b": "fileset 'b' is held: release it first"}
 
 
 async def test_hold_and_release(db: Database, product: int) -> None:
@@ -131,7 +141,7 @@ async def _with_quarantined(db: Database, kind: FailureKind = FailureKind.INTEGR
     """Return a fileset with f0 staged, f1 in quarantine, f2 waiting after another kind of failure."""
     row = await transferring(db, name, some_files())
     ids = [one.id for one in await files.all_of(db, row.id, 0, 10)]
-    await files.staged(db, [(one, None) for one in ids[:1]])
+    await files.staged(db, [(one, None, None) for one in ids[:1]])
     failed = [
         Failed(ids[1], FileState.QUARANTINED, 2, 2, kind, "wrong", None, 3, '"v"', 9, "e" * 32),
         Failed(ids[2], FileState.RETRY_WAIT, 1, 1, FailureKind.TRANSIENT, "reset", NOW + 99, 3, '"v"', None, None),
@@ -210,6 +220,17 @@ async def test_retry_of_refused_rows_reads_indexes_again(db: Database, product: 
     await operate.retry(db, found, "rejected")
     assert {one.name for one in await filesets.to_index(db, product, NOW, 10)} >= {"a", "b"}
     assert (await fileset(db, "b")).state == "published"
+
+
+async def test_retry_takes_what_is_published_if_it_is_named(db: Database, product: int) -> None:
+    row = await publish(db, "a")
+    assert (await operate.to_retry(db, Target())).ids == []
+    assert (await operate.to_retry(db, Target(filesets=("a",), kind="missing"))).ids == []
+    found = (await operate.to_retry(db, Target(filesets=("a",)))).ids
+    assert found == [row.id]
+    assert await operate.retry(db, found, None) == 1
+    assert [one.name for one in await filesets.to_index(db, product, NOW, 10) if one.published] == ["a"]
+    assert (await fileset(db, "a")).state == "published"
 
 
 async def test_retry_lists_products_with_refused_rows_as_a_whole(db: Database, product: int) -> None:
@@ -292,7 +313,7 @@ async def test_of_several_names_those_that_fit_are_taken_and_the_others_told(db:
     whole = Target(filesets=("sky/raw/a", "sky/raw/b", "sky/warp/same", "c"))
     found = await operate.matching(db, whole, CommandKind.HOLD)
     assert found.ids == [(await fileset(db, "b")).id, *[row[0] for row in await db.rows(SAME_OF_WARP)], 7]
-    assert found.left_out == ("fileset 'sky/raw/a' is published: nothing to do for this command",)
+    assert found.left_out == ("fileset 'sky/raw/a' is published: nothing to hold",)
     with pytest.raises(NothingMatches, match="no fileset 'sky/raw/nope' is known"):
         await operate.matching(db, Target(filesets=("sky/raw/b", "sky/raw/nope")), CommandKind.HOLD)
     with pytest.raises(NothingMatches, match="is discovered: nothing of it is in quarantine, nor for 1 more"):
@@ -313,6 +334,63 @@ async def test_accepting_takes_what_was_seen_for_what_is_wanted(db: Database, pr
     assert (accepted["size"], accepted["digest"], accepted["tries"], accepted["kept"]) == (9, "e" * 32, 0, 0)
     told = await db.value("SELECT detail FROM attempts ORDER BY id DESC LIMIT 1")
     assert told == f"accepted by ada: 9 bytes, MD5 {'e' * 32}, instead of 10 bytes, MD5 {1:032x} as listed"
+    assert await counted(db) == await recounted(db)
+
+
+async def _came(db: Database, file: int, digest: str) -> None:
+    """Let a file fail, of which the whole content was seen."""
+    failed = Failed(
+        file, FileState.QUARANTINED, 2, 2, FailureKind.INTEGRITY, "wrong", None, 0, None, int(digest[0], 16), digest
+    )
+    await files.failed(db, [failed], NOW)
+
+
+async def _wanted(db: Database, fileset: int) -> tuple[int, str | None, str | None]:
+    one = (await files.all_of(db, fileset, 0, 10))[1]
+    return one.size, one.digest, one.accepted
+
+
+async def test_what_was_accepted_and_does_not_come_is_taken_back_by_retry(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    one = (await files.all_of(db, row.id, 0, 10))[1].id
+    await evidence.accept(db, [row.id], "ada", NOW)
+    await operate.retry(db, [row.id], None)
+    assert await _wanted(db, row.id) == (9, "e" * 32, "ada"), "nothing speaks against it"
+    for digest in ("c" * 32, "d" * 32):
+        await _came(db, one, digest)
+        await evidence.accept(db, [row.id], "bob", NOW)
+    told = await db.value("SELECT detail FROM attempts ORDER BY id DESC LIMIT 1")
+    assert told == f"accepted by bob: 13 bytes, MD5 {'d' * 32}, instead of 10 bytes, MD5 {1:032x} as listed"
+    await _came(db, one, "b" * 32)
+    [line] = [line for line in await screens.failures_of(db, row.id) if line.file == "f1"]
+    assert (line.listed_size, line.listed_digest) == (10, f"{1:032x}"), "what was accepted is not what is listed"
+    await operate.retry(db, [row.id], "missing")
+    assert await _wanted(db, row.id) == (13, "d" * 32, "bob")
+    await operate.retry(db, [row.id], None)
+    assert await _wanted(db, row.id) == (10, f"{1:032x}", None)
+    assert (await fileset(db, "a")).bytes == row.bytes
+    assert await counted(db) == await recounted(db)
+
+
+async def test_a_fileset_that_is_cancelled_and_requeued_is_wanted_as_listed(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    await evidence.accept(db, [row.id], "ada", NOW)
+    await operate.cancel(db, [row.id])
+    await operate.release(db, [row.id])
+    assert await _wanted(db, row.id) == (10, f"{1:032x}", None)
+    assert (await fileset(db, "a")).bytes == row.bytes
+
+
+async def test_what_is_listed_counts_as_soon_as_it_comes_whatever_was_accepted(db: Database, product: int) -> None:
+    row = await _with_quarantined(db)
+    one = (await files.all_of(db, row.id, 0, 10))[1].id
+    await evidence.accept(db, [row.id], "ada", NOW)
+    await db.run("UPDATE files SET listed_size = 12, listed_digest = ? WHERE id = ?", ("c" * 32, one))
+    await _came(db, one, "d" * 32)
+    assert await _wanted(db, row.id) == (9, "e" * 32, "ada")
+    await _came(db, one, "c" * 32)
+    assert await _wanted(db, row.id) == (12, "c" * 32, None)
+    assert (await fileset(db, "a")).bytes == row.bytes + 2
     assert await counted(db) == await recounted(db)
 
 

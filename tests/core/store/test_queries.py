@@ -58,7 +58,7 @@ async def test_counts_and_backlog(db: Database, product: int) -> None:
 
 
 async def test_lag_is_the_age_of_the_oldest_wanted_fileset(db: Database, product: int) -> None:
-    await poll(db, product, TIMES)
+    await poll(db, product, TIMES, now=NOW - 600)
     assert (await status(db)).lag == 500
     await publish(db, "a")
     assert (await status(db)).lag == 400
@@ -70,15 +70,32 @@ async def test_lag_is_the_age_of_the_oldest_wanted_fileset(db: Database, product
     assert (await status(db)).lag == 0
 
 
-async def test_lag_is_unknown_before_the_first_poll_and_after_one_that_failed(db: Database, product: int) -> None:
+async def test_a_poll_that_fails_hides_no_lag(db: Database, product: int) -> None:
     assert (await status(db)).lag is None
-    await poll(db, product, TIMES)
+    await poll(db, product, TIMES, now=NOW - 600)
+    await registry.product_failed(db, product, NOW - 9, FailureKind.TRANSIENT, "timeout")
+    shown = await status(db)
+    assert (shown.lag, shown.error, shown.error_kind, shown.polled_at) == (500, "timeout", "transient", NOW - 600)
+    await poll(db, product, [], cursor="d", now=NOW)
+    shown = await status(db)
+    assert (shown.lag, shown.error, shown.polled_at) == (500, None, NOW)
+
+
+async def test_lag_is_unknown_when_nothing_is_left_and_the_last_poll_failed(db: Database, product: int) -> None:
+    await poll(db, product, [])
+    assert (await status(db)).lag == 0
     await registry.product_failed(db, product, NOW + 9, FailureKind.TRANSIENT, "timeout")
-    shown = await status(db)
-    assert (shown.lag, shown.error, shown.error_kind, shown.polled_at) == (None, "timeout", "transient", NOW)
-    await poll(db, product, [], cursor="d", now=NOW + 20)
-    shown = await status(db)
-    assert (shown.lag, shown.error, shown.polled_at) == (500, None, NOW + 20)
+    assert (await status(db)).lag is None
+
+
+async def test_what_was_there_before_its_product_was_listed_lags_from_then_on(db: Database, product: int) -> None:
+    await poll(db, product, TIMES, now=NOW - 50)
+    assert (await status(db)).lag == 50
+    assert (await status(db, now=NOW + 9000)).lag == 9050, "what is really late is late all the same"
+    for name in "abcd":
+        await publish(db, name)
+    await poll(db, product, [("e", int(NOW) - 30)], cursor="d")
+    assert (await status(db)).lag == 30
 
 
 async def test_a_clock_that_jumped_back_makes_no_negative_lag(db: Database, product: int) -> None:
@@ -139,9 +156,12 @@ async def test_only_the_latest_events_are_kept(db: Database, monkeypatch: pytest
     assert [row["message"] for row in await db.rows("SELECT message FROM events ORDER BY id")] == ["m7", "m8", "last"]
 
 
-async def test_lag_is_unknown_while_the_mirror_is_stopped(db: Database, product: int) -> None:
-    await poll(db, product, TIMES)
+async def test_a_mirror_that_is_stopped_hides_no_lag(db: Database, product: int) -> None:
+    await poll(db, product, TIMES, now=NOW - 600)
     await registry.stop_mirror(db, 1, FailureKind.DISK, "full")
+    assert (await status(db)).lag == 500
+    for name in "abcd":
+        await publish(db, name)
     assert (await status(db)).lag is None
     await registry.let_mirror_go(db, 1)
-    assert (await status(db)).lag == 500
+    assert (await status(db)).lag == 0

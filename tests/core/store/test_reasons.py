@@ -42,6 +42,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"waiting": 1, "ahead": ["raw", "warp", "chip"]}, "waiting in the queue behind raw and 2 others"),
     ({"discovered": 2000}, "reading indexes of 2,000 filesets"),
     ({"completing": 1}, "publishing 1 fileset"),
+    ({"completing": 1, "refused": 2}, "publishing 1 fileset"),
+    ({"refused": 2}, "2 rows refused, the rest is here"),
 ]
 
 
@@ -64,6 +66,8 @@ WORST_FIRST: list[dict[str, Any]] = [
     {"active": 10},
     {"discovered": 11},
     {"completing": 12},
+    {"refused": 13},
+    {"held": 14},
 ]
 
 

@@ -63,7 +63,7 @@ async def test_a_fileset_counts_its_files_by_state(db: Database, raw: int) -> No
     await poll(db, raw, [("a", 5), ("b", 5)])
     await publish(db, "b", some_files(2))
     row = await transferring(db, "a", some_files(4))
-    await files.staged(db, [(row.id << 24, None)])
+    await files.staged(db, [(row.id << 24, None, None)])
     await file_failed(db, "a", 1)
     assert (await of_fileset(db, "a")).counts_by_file_state == {"staged": 1, "quarantined": 1, "pending": 2}
     shown = await of_fileset(db, "b")
@@ -118,7 +118,7 @@ async def test_a_file_tells_how_much_of_it_is_here(db: Database, raw: int) -> No
     await poll(db, raw, [("a", 5)])
     row = await transferring(db, "a", some_files(4, size=100))
     await fetching(db, "a", 10, 20)
-    await files.staged(db, [(row.id << 24, None)])
+    await files.staged(db, [(row.id << 24, None, None)])
     await files.interrupted(db, [((row.id << 24) + 2, 7, '"etag"')])
     shown = await file_lines(db, row.id, 0, 10)
     assert [(one.state, one.received) for one in shown] == [
@@ -176,7 +176,7 @@ async def test_an_overview_that_was_read_already_spares_another(db: Database, ra
         shown = await product_details(watcher, raw, NOW, known)
         assert shown is not None
         assert shown.line is known.products[0]
-        assert len(watcher.asked) < 7
+        assert len(watcher.asked) < 9
 
 
 async def test_no_table_is_read_as_a_whole(db: Database, raw: int) -> None:

@@ -12,7 +12,15 @@ from core.model import Rejection
 from core.store import files, filesets, meters, operate, queries, registry
 from core.store.commands import Target
 from core.store.database import Database
-from core.store.screens import MirrorLine, ProductLine, fileset_details, overview, queue_lines
+from core.store.screens import (
+    MirrorLine,
+    ProductLine,
+    failure_groups,
+    failure_lines,
+    fileset_details,
+    overview,
+    queue_lines,
+)
 from tests.core.store.seed import (
     NOW,
     add_mirror,
@@ -27,6 +35,7 @@ from tests.core.store.seed import (
 from tests.core.store.watching import Watcher, fetching, file_failed
 
 TIMES = [("a", int(NOW) - 500), ("b", int(NOW) - 400), ("c", int(NOW) - 300), ("d", int(NOW) - 200)]
+BEFORE = NOW - 600
 GB = 10**9
 
 
@@ -53,7 +62,7 @@ async def mirror(db: Database, now: float = NOW) -> MirrorLine:
 
 
 async def test_a_product_tells_what_is_published_and_what_is_left(db: Database, raw: int) -> None:
-    await poll(db, raw, [*TIMES, ("e", 1), ("x", 1)], wanted=lambda name: name != "x")
+    await poll(db, raw, [*TIMES, ("e", 1), ("x", 1)], wanted=lambda name: name != "x", now=BEFORE)
     await publish(db, "a", some_files(2, size=100))
     await transferring(db, "b", some_files(3, size=10))
     await operate.hold(db, [(await fileset(db, "e")).id])
@@ -64,7 +73,7 @@ async def test_a_product_tells_what_is_published_and_what_is_left(db: Database, 
     }  # fmt: skip
     assert (shown.published_filesets, shown.filesets, shown.published_bytes) == (1, 5, 200)
     assert (shown.backlog_filesets, shown.backlog_files, shown.backlog_bytes, shown.unread) == (3, 3, 30, 2)
-    assert (shown.lag, shown.selected, shown.polled_at) == (400, True, NOW)
+    assert (shown.lag, shown.selected, shown.polled_at) == (400, True, BEFORE)
 
 
 async def test_sums_beyond_64_bits_are_no_error(db: Database) -> None:
@@ -84,10 +93,11 @@ async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Dat
         await poll(db, product, [(f"{name}1", 5), (f"{name}2", 5)])
         await read_index(db, f"{name}1", some_files(4))
     await transferring(db, "raw2", some_files(2))
-    await files.staged(db, [((await fileset(db, "raw2")).id << 24, None)])
+    await files.staged(db, [((await fileset(db, "raw2")).id << 24, None, None)])
     await operate.wish(db, products["old"], mirrored=False, configured=True)
     shown = await overview(db, NOW)
     assert (shown.queued_filesets, shown.left_files, shown.left_bytes, shown.unread) == (4, 9, 90, 1)
+    assert [(one.backlog_files, one.backlog_bytes) for one in shown.products] == [(5, 50), (4, 40), (4, 40)]
     assert [(one.name, one.selected, one.wish) for one in shown.products] == [
         ("raw", True, None),
         ("warp", True, None),
@@ -103,14 +113,14 @@ async def test_meters_count_what_is_complete_and_what_is_under_way(db: Database,
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (7, 5100, 2)
     # the first file is complete, and the picture of transfers is older than that
-    await files.staged(db, [(row.id << 24, None)])
+    await files.staged(db, [(row.id << 24, None, None)])
     await meters.fetched(db, {raw: (1, 100)})
     shown = await line(db)
     assert (shown.metered_files, shown.metered_bytes, shown.active) == (8, 5160, 1)
 
 
 async def test_lag_is_that_of_the_oldest_that_is_neither_published_nor_in_quarantine(db: Database, raw: int) -> None:
-    await poll(db, raw, TIMES)
+    await poll(db, raw, TIMES, now=BEFORE)
     await transferring(db, "a", some_files())
     await file_failed(db, "a", 0, next_try=NOW + 60)
     assert (await line(db)).lag == 500
@@ -119,12 +129,14 @@ async def test_lag_is_that_of_the_oldest_that_is_neither_published_nor_in_quaran
     assert (await line(db, now=0.0)).lag == 0
 
 
-async def test_lag_is_unknown_where_the_source_was_not_listed(db: Database, raw: int) -> None:
+async def test_lag_is_unknown_where_the_source_was_never_listed_and_not_less_where_it_is_not(
+    db: Database, raw: int
+) -> None:
     assert (await line(db)).lag is None
-    await poll(db, raw, TIMES)
-    await registry.product_failed(db, raw, NOW + 5, FailureKind.TRANSIENT, "timeout")
+    await poll(db, raw, TIMES, now=BEFORE)
+    await registry.product_failed(db, raw, NOW - 5, FailureKind.TRANSIENT, "timeout")
     shown = await line(db)
-    assert (shown.lag, shown.error, shown.error_kind, shown.tried_at) == (None, "timeout", "transient", NOW + 5)
+    assert (shown.lag, shown.error, shown.error_kind, shown.tried_at) == (500, "timeout", "transient", NOW - 5)
 
 
 async def test_the_next_try_is_the_earliest_to_come_of_files_and_filesets(db: Database, raw: int) -> None:
@@ -184,9 +196,33 @@ async def test_a_host_at_rest_is_why_its_products_wait(db: Database) -> None:
     await meters.rest(db, {"sky.example:80": (NOW + 65, "5 failures in a row")})
     assert (await line(db, "sky.raw")).why == "host sky.example:80 rests until 08:01:05Z: 5 failures in a row"
     assert (await line(db, "sea.raw")).why == "reading indexes of 1 fileset"
+    assert [one.rest and one.rest.until for one in (await overview(db, NOW)).mirrors] == [None, NOW + 65]
     assert (await line(db, "sky.raw", now=NOW + 66)).why == "reading indexes of 1 fileset"
     await meters.rest(db, {})
     assert (await line(db, "sky.raw")).why == "reading indexes of 1 fileset"
+
+
+async def test_no_next_try_comes_before_the_host_may_be_asked_again(db: Database, raw: int) -> None:
+    await poll(db, raw, TIMES)
+    await transferring(db, "a", some_files())
+    await file_failed(db, "a", 0, next_try=NOW + 5)
+    await file_failed(db, "a", 1, next_try=NOW + 900)
+    await meters.rest(db, {"sky.example:80": (NOW + 65, "the server asked to be left alone")})
+    assert (await line(db)).next_try == NOW + 65
+    assert [one.next_try for one in await failure_lines(db)] == [NOW + 65, NOW + 900]
+    assert [one.next_try for one in await failure_groups(db)] == [NOW + 65]
+    number = (await fileset(db, "a")).id
+    waiting = (await queue_lines(db, [number]))[number]
+    assert (waiting.next_try, waiting.rests_until) == (NOW + 65, NOW + 65)
+
+
+async def test_rows_that_were_refused_are_counted_by_product(db: Database) -> None:
+    products = await add_mirror(db, products=["raw", "warp"])
+    await poll(db, products["raw"], [("a", 5), Rejection(7, "..", "reserved")])
+    await poll(db, products["warp"], [("b", 5)])
+    await publish(db, "a")
+    assert [(one.name, one.refused) for one in (await overview(db, NOW)).products] == [("raw", 1), ("warp", 0)]
+    assert (await line(db, "raw")).why == "1 row refused, the rest is here"
 
 
 async def test_a_product_that_waits_tells_for_which(db: Database) -> None:
@@ -310,3 +346,11 @@ async def test_a_state_file_is_read_while_an_engine_writes(db: Database, raw: in
     async with await Database.open_reader(state) as reader, db.transaction():
         await db.run("UPDATE products SET paused = 'by ann'")
         assert (await line(reader)).paused is None
+
+
+async def test_bytes_kept_from_an_earlier_transfer_did_not_come_now(db: Database, raw: int) -> None:
+    await poll(db, raw, [("a", 5)])
+    await transferring(db, "a", some_files(1, size=GB))
+    first = (await fileset(db, "a")).id << 24
+    await files.live(db, [files.Live(first, "host", NOW, 700, 1.0, '"v"', base=600)], 1)
+    assert (await line(db)).metered_bytes == 100

@@ -76,7 +76,10 @@ async def test_what_is_transferring_now_comes_before_all_that_is_under_way(db: D
         assert (await names(db))[0] == name
         assert (await one(db, name)).active == 1
     async with db.transaction():
-        await db.run("INSERT INTO transfers SELECT id << 24, 'h', 0, 1, 1, 1 FROM filesets WHERE name IN ('b', 'd')")
+        await db.run(
+            "INSERT INTO transfers (file_id, host, started_at, received, rate, lease) "
+            "SELECT id << 24, 'h', 0, 1, 1, 1 FROM filesets WHERE name IN ('b', 'd')"
+        )
     assert await names(db) == list("bdeafc")
 
 

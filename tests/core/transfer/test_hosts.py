@@ -12,13 +12,13 @@ def fill(hosts: Hosts, host: str, now: float = 0.0, first: int = 0) -> int:
     return count
 
 
-def fail_in_a_row(hosts: Hosts, count: int, files: int = 2, now: float = 0.0) -> float:
+def fail_in_a_row(hosts: Hosts, count: int, files: int = 2, now: float = 0.0, first: int = 0) -> float:
     """Let `count` tries fail one after the other, each as soon as it may be made; return the time of the last one."""
     for number in range(count):
         now = max(now, hosts.state(A, now).until or now)
         assert hosts.may_start(A, now)
-        hosts.started(A, number % files)
-        hosts.failed(A, number % files, now)
+        hosts.started(A, first + number % files)
+        hosts.failed(A, first + number % files, now)
     return now
 
 
@@ -120,6 +120,30 @@ def test_the_time_between_tries_of_a_suspected_host_doubles_to_eight_seconds() -
     assert waits == [1, 2, 4, 8, 8, 8, 8]
 
 
+def test_a_file_that_fails_again_while_others_are_served_leaves_the_host_in_trust() -> None:
+    hosts = Hosts(16, 16)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 10.0)
+    hosts.started(A, 2)
+    hosts.succeeded(A, 2)
+    hosts.started(A, 1)
+    hosts.failed(A, 1, 12.0)
+    assert hosts.state(A, 12.0).trust is Trust.TRUSTED
+
+
+def test_a_host_that_dies_is_suspected_though_only_files_are_left_that_failed_before() -> None:
+    hosts = Hosts(16, 16)
+    for file in (1, 2):
+        hosts.started(A, file)
+        hosts.failed(A, file, 10.0)
+    hosts.started(A, 3)
+    hosts.succeeded(A, 3)
+    for file in (1, 2):
+        hosts.started(A, file)
+        hosts.failed(A, file, 20.0)
+    assert hosts.state(A, 20.0).trust is Trust.SUSPECTED
+
+
 def test_one_outage_that_hits_sixteen_transfers_counts_once() -> None:
     hosts = Hosts(16, 16)
     fill(hosts, A)
@@ -191,7 +215,7 @@ def test_a_success_ends_the_rest_and_starts_the_count_anew() -> None:
     now = fail_in_a_row(hosts, 5)
     hosts.succeeded(A, 99)
     assert hosts.may_start(A, now)
-    now = fail_in_a_row(hosts, 5, now=now)
+    now = fail_in_a_row(hosts, 5, now=now, first=10)
     assert hosts.state(A, now).until == now + 60
 
 
@@ -247,3 +271,27 @@ def test_what_a_host_asked_for_is_known_apart_from_rests_of_our_own_making() -> 
     assert (hosts.asked_for("a", 100.0), hosts.state("a", 100.0).reason) == (300.0, "the server asked to be left alone")
     assert not hosts.may_start("a", 399.0)
     assert hosts.may_start("a", 400.0)
+
+
+def test_a_host_that_comes_late_is_not_kept_out_by_one_that_has_all_slots() -> None:
+    hosts = Hosts(16, 16, probing=True)
+    for host in (A, B, C):
+        hosts.heard(host)
+    assert fill(hosts, A) == 16
+    for host in (A, B, C):
+        hosts.wants(host, 1000)
+    assert fill(hosts, B) == 1
+    assert fill(hosts, C) == 0, "one at a time"
+    hosts.succeeded(B, 0)
+    assert fill(hosts, C) == 1
+    for number in range(8):
+        hosts.succeeded(A, number)
+    assert [fill(hosts, host, first=10) for host in (A, B, C)] == [0, 5, 2], "sixteen, with the nine that run"
+
+
+def test_nothing_is_added_where_every_host_has_its_share() -> None:
+    hosts = Hosts(2, 2, probing=True)
+    for host in (A, B, C):
+        hosts.heard(host)
+        hosts.wants(host, 10)
+    assert [fill(hosts, host) for host in (A, B, C)] == [1, 1, 0]

@@ -63,6 +63,13 @@ async def test_what_breaks_off_is_continued_by_its_date(
     assert courier.on_disk() == DATA
 
 
+async def test_a_date_that_no_calendar_has_is_no_validator(courier: Courier) -> None:
+    head = b"HTTP/1.1 200 OK\r\nLast-Modified: Fri, 01 Jan 99999 00:00:00 GMT\r\nContent-Length: 10000\r\n\r\n"
+    with one_answer(head + DATA) as url:
+        outcome = await courier.fetch(courier.job(url, DATA, plain=True))
+    assert (outcome.kind, outcome.validator, courier.on_disk()) == (None, None, DATA)
+
+
 async def test_a_server_that_asks_for_patience_is_heard(store: DataStore, url: str, courier: Courier) -> None:
     store.fault(URL, Fault.status(503, retry_after=120))
     outcome = await courier.fetch(courier.job(url, DATA, plain=True))

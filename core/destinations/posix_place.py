@@ -1,0 +1,178 @@
+"""A place in a POSIX file system where a mirror publishes: held by one engine, and opened without following links.
+
+Everything below the root is opened by directory descriptor, one component at a time: a link planted there leads
+nowhere.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.destinations import aside, below, spelling
+from core.destinations.base import Place
+from core.destinations.below import DIRECTORY
+from core.errors import DiskError, LeaseHeld
+from core.model import Durability
+from core.names import PRIVATE, unsafe_name
+from core.text import display
+
+WHOLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENODEV}
+)
+"""Errors after which no other fileset would fare better."""
+
+
+class PosixPlace:
+    """The root of a destination, with its private folder. `owner` tells the staging of different state files apart."""
+
+    def __init__(self, root: Path, durability: Durability, owner: str):
+        self.root = root
+        self.device = -1
+        self.folds = False
+        self._durability = durability
+        self._owner = owner
+        self._root = self._private = self._staging = self._lock = -1
+
+    def open(self) -> None:
+        """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
+        if self._staging >= 0:
+            return
+        try:
+            with self._told("cannot be used"):
+                self.root.mkdir(parents=False, exist_ok=True)
+                self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self.device = os.fstat(self._root).st_dev
+                self._private = below.make(self._root, PRIVATE)
+                self._take_lock()
+                self.folds = spelling.folds(self._private)
+                self._open_staging()
+        except BaseException:
+            self.close()
+            raise
+
+    def _take_lock(self) -> None:
+        try:
+            self._lock = below.lock(self._private)
+        except BlockingIOError:
+            raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
+
+    def _open_staging(self) -> None:
+        areas = below.make(self._private, "staging")
+        try:
+            for name in os.listdir(areas):
+                if name != self._owner:
+                    self._drop_staging(areas, name)
+            self._staging = below.make(areas, self._owner)
+        finally:
+            os.close(areas)
+
+    def _drop_staging(self, areas: int, name: str) -> None:
+        """Remove what another state file has staged; what is not its own is kept."""
+        try:
+            with below.opened(areas, name) as staging:
+                aside.tidy(self._private, staging, ())
+        except NotADirectoryError:
+            aside.keep(self._private, areas, name, name)
+        else:
+            below.remove(areas, name)
+
+    def marker(self) -> str | None:
+        """Return what tells this place from any other; None if nothing does yet."""
+        with self._told("cannot be examined"):
+            return below.marker(self._private, self.root)
+
+    def mark(self, marker: str) -> None:
+        """Make this place known by `marker`."""
+        with self._told("cannot be marked"):
+            below.create(self._private, below.MARKER, [f"{marker}\n".encode()])
+            below.sync(self._private, below.MARKER)
+
+    def close(self) -> None:
+        """Give back the lock and the descriptors."""
+        for descriptor in (self._staging, self._lock, self._private, self._root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._root = self._private = self._staging = self._lock = -1
+
+    def space(self) -> tuple[int, int]:
+        """Return the bytes that are free for us, and the total."""
+        with self._told("cannot be examined"):
+            figures = os.fstatvfs(self._root)
+            return figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
+
+    @contextmanager
+    def _product(self, place: Place) -> Iterator[int]:
+        """Open the directory of a product."""
+        self._check(place.product, place.fileset)
+        try:
+            product = os.open(place.product, DIRECTORY, dir_fd=self._root)
+        except NotADirectoryError as error:
+            raise self._blocked(place.product, error) from error
+        try:
+            self._check_place(product, place)
+            yield product
+        finally:
+            os.close(product)
+
+    @contextmanager
+    def _final(self, place: Place) -> Iterator[int]:
+        """Open the final directory of a fileset."""
+        with self._product(place) as product, below.opened(product, place.fileset) as final:
+            yield final
+
+    @contextmanager
+    def _folder(self, product: str | None) -> Iterator[int]:
+        """Open the folder of a product, or with None the root."""
+        if product is None:
+            yield self._root
+            return
+        self._check(product)
+        with below.opened(self._root, product) as folder:
+            yield folder
+
+    def _make_product(self, name: str) -> int:
+        try:
+            return below.make(self._root, name)
+        except NotADirectoryError as error:
+            raise self._blocked(name, error) from error
+
+    def _blocked(self, product: str, error: NotADirectoryError) -> NotADirectoryError:
+        return NotADirectoryError(
+            error.errno, f"{display(product)} exists and is not a directory; move it away, then retry"
+        )
+
+    def _check(self, *names: str) -> None:
+        """Refuse names that could lead anywhere else."""
+        for name in names:
+            if reason := unsafe_name(name):
+                raise DiskError(f"{self.root}: refused to touch {display(name)}: {reason}")
+
+    def _check_place(self, product: int, place: Place) -> None:
+        self._check_spelling(self._root, place.product)
+        self._check_spelling(product, place.fileset)
+
+    def _check_spelling(self, directory: int, name: str) -> None:
+        """Refuse a name that is another's for this file system: one would be published over the other."""
+        if self.folds and (other := spelling.reserved(name) or spelling.misspelled(directory, name)):
+            raise DiskError(
+                f"{self.root}: {display(name)} is {display(other)} for this file system, which does not tell case or "
+                "spellings apart; have one of them excluded, or move the mirror to a file system that does"
+            )
+
+    def _demand_marker(self) -> None:
+        """Raise DiskError if the place has been taken away altogether: nothing in it is damaged, then."""
+        if below.regular_size(self._private, below.MARKER) is None:
+            raise DiskError(f"{self.root}: nothing is there any more; is the disk mounted?", whole=True)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turn an error of the operating system into one that names the destination."""
+        try:
+            yield
+        except OSError as error:
+            whole = error.errno in WHOLE
+            raise DiskError(f"{self.root}: {what}: {error.strerror or error}", whole=whole) from error
