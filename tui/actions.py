@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tui.screens.main import MainScreen
 
 
+WITHOUT_ROW = frozenset({"pause_all", "limits", "engine", "retry_all"})
+"""What writes, and is not about the row under the cursor."""
+
+
 class Actions:
     """Carries out commands on the main screen; `run` by id."""
 
@@ -45,15 +49,19 @@ class Actions:
         if command.id in {"files", "errors"} and not self._hits.a_fileset():
             return "put the cursor on a fileset"
         if command.id == "engine":
-            return None if main.snapshot.engine is None else "an engine runs already"
+            startable = main.snapshot.engine is None or main.snapshot.outdated
+            return None if startable else "an engine runs already"
         if command.id == "accept" and not self._hits.acceptable():
             return "only files in quarantine that came twice with the same wrong digest can be accepted"
-        if command.writes and command.id not in {"pause_all", "limits"} and not self._hits.some():
+        if command.writes and command.id not in {"poll", "pause_all", "limits"} and not self._hits.some():
             return "there is no row under the cursor"
         return None
 
     async def run(self, command: Command) -> None:
-        """Carry out one command."""
+        """Carry out one command; not on a row that has just come under the cursor in the place of another."""
+        if command.writes and command.id not in WITHOUT_ROW and self._hits.uncertain():
+            self._app.tell(f"{command.title}: the row has just changed; press again for the one there now", "warning")
+            return
         name = f"do_{command.id}"
         for part in (self._orders, self):
             if hasattr(part, name):
@@ -74,8 +82,8 @@ class Actions:
         """Mark all rows, or none if all are marked."""
         table = self._main.table
         if table is not None:
-            if len(table.marked) == len(table.keys):
-                table.clear_marks()
+            if len(table.marked_in_order()) == len(table.keys):
+                table.unmark_shown()
             else:
                 table.mark(table.keys)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -16,14 +17,14 @@ from textual.worker import Worker, WorkerState
 
 from core.config import Config, find_config, load_config
 from core.engine.watchers import Watching
-from core.errors import ExitCode
+from core.errors import ExitCode, StateError
 from core.model import CommandKind
 from core.store.commands import Target
 from core.store.database import Database
 from core.text import display
 from tui import attach, preferences, themes
 from tui.actions import Actions
-from tui.attach import AttachError, How
+from tui.attach import AttachError, Engine, How
 from tui.bridge import Bridge
 from tui.commands import Command, Keymap, by_id
 from tui.hangup import let_go_of_terminal
@@ -41,6 +42,8 @@ AnswerT = TypeVar("AnswerT")
 
 STOP_COMMANDS: dict[str, How] = {"drain": "drain", "stop": "now"}
 READY_SECONDS, READY_STEPS = 1.0, 100
+COMMAND_SECONDS = 5.0
+"""How long a key waits for the command before it."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -75,6 +78,8 @@ class Dashboard(InTurn[ExitCode]):
         self.actions = Actions(self, self.main)
         self.bridge = Bridge(config.engine.state, self._picture, clock, ticks)
         self.wishes = Wishes(config.engine.state, self.tell)
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     # Life.
 
@@ -135,16 +140,35 @@ class Dashboard(InTurn[ExitCode]):
         command = by_id(id)
         reason = self.unavailable(command)
         if reason is None:
-            self._begin(self.actions.run(command), "command")
+            self._settled = asyncio.Event()
+            self._begin(self._carry_out(command, self._settled), "command")
         else:
             self.tell(f"{command.title}: {reason}", "warning")
 
+    async def _carry_out(self, command: Command, settled: asyncio.Event) -> None:
+        try:
+            await self.actions.run(command)
+        finally:
+            settled.set()
+
     async def ready(self) -> None:
-        """Let a key that follows a filter wait, for a moment, until the list is filtered: it would hit another row."""
+        """Let a key wait until the command before it is done, or asks something.
+
+        For a moment, one that answers waits until it can be heard, and one that follows a filter until the list is
+        filtered: it would hit another row.
+        """
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), COMMAND_SECONDS)
         for _ in range(READY_STEPS):
-            if self.screen is not self.main or self.main.filtered:
+            if self._hears:
                 return
             await asyncio.sleep(READY_SECONDS / READY_STEPS)
+
+    @property
+    def _hears(self) -> bool:
+        if isinstance(self.screen, Dialog):
+            return self.screen.focused is not None
+        return self.screen is not self.main or self.main.filtered
 
     def wish(self, kind: CommandKind, target: Target) -> None:
         """Send a wish to the engine; its result is told when it is there."""
@@ -157,31 +181,38 @@ class Dashboard(InTurn[ExitCode]):
             return await read(db)
 
     async def asked(self, dialog: Dialog[AnswerT]) -> AnswerT | None:
-        """Show a dialog, and return its answer; None if the operator stayed."""
-        return await self.push_screen_wait(dialog)
+        """Show a dialog, and nothing upon it; return its answer, None if the operator stayed."""
+        self.clear_notifications()
+        answer = self.push_screen(dialog, wait_for_dismiss=True)
+        self._settled.set()
+        return await asyncio.shield(answer)
 
-    def tell(self, words: str, severity: str = "information") -> None:
-        """Show a line for some seconds, in the place of the one before: in the footer if it has room for it."""
+    def tell(self, words: str, severity: str = "information", seconds: float = NOTIFICATION_TIMEOUT) -> None:
+        """Show a line for some seconds, in the place of the one before: in the footer, shortened if need be.
+
+        An error that the footer has no room for stands beside the log, but not upon a dialog.
+        """
         self.clear_notifications()
         known = severity if severity in {"information", "warning", "error"} else "information"
-        line = display(words, 500)
-        in_footer = self.screen is self.main and self.main.footer.tell(line, known, self.NOTIFICATION_TIMEOUT)
-        if not in_footer:
+        line, beneath = display(words, 500), isinstance(self.screen, Dialog)
+        if beneath or (self.screen is self.main and (severity != "error" or self.main.footer.has_room(line))):
+            self.main.footer.tell(line, known, seconds)
+        else:
             self.main.footer.forget()
-            self.notify(line, severity=known, markup=False)  # type: ignore[arg-type]
+            self.notify(line, severity=known, timeout=seconds, markup=False)  # type: ignore[arg-type]
 
     # The engine.
 
-    def start_engine(self) -> None:
+    def start_engine(self, start: Callable[[Path], Engine] = attach.start) -> None:
         """Start an engine in a process of its own, unless one is starting already."""
         if not self.main.starting:
             self.main.starting = True
-            self._begin(self._start_engine(), "engine")
+            self._begin(self._start_engine(start), "engine")
 
-    async def _start_engine(self) -> None:
+    async def _start_engine(self, start: Callable[[Path], Engine]) -> None:
         try:
-            await asyncio.to_thread(attach.start, self.config_file)
-        except AttachError as error:
+            await asyncio.to_thread(start, self.config_file)
+        except (AttachError, StateError) as error:
             self.notify(str(error), title="no engine could be started", severity="error", timeout=60, markup=False)
         finally:
             self.main.starting = False
@@ -198,7 +229,9 @@ class Dashboard(InTurn[ExitCode]):
         if snapshot.engine is None or not (active or waiting) or self.main.read_only:
             self.exit(ExitCode.OK)
             return
-        choice = await self.asked(QuitScreen(active, own=snapshot.engine.own))
+        choice = await self.asked(
+            QuitScreen(active, own=snapshot.engine.own, waits=overview.queued_filesets if overview else 0)
+        )
         if choice is not None:
             await self._end_then_exit(STOP_COMMANDS.get(choice))
 

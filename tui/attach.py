@@ -22,6 +22,7 @@ from core.model import CommandKind
 from core.store import commands
 from core.store.commands import Target
 from core.store.database import Database
+from core.store.identity import OtherVersion
 from core.text import display
 
 START_SECONDS = 30.0
@@ -89,6 +90,18 @@ def start(config_file: Path | None) -> Engine:
     raise AttachError(_last_lines(written, code), _exit_code(code))
 
 
+def replace(config_file: Path | None) -> Engine:
+    """End the engine at work, which is of an older version, and start one. Blocks, and raises, as `start` does."""
+    state = load_config(find_config(config_file), with_secrets=False).engine.state
+    lease.signal_end(state, at_once=True)
+    until = time.monotonic() + START_SECONDS
+    while (engine := find(state)) is not None:
+        if time.monotonic() > until:
+            raise AttachError(f"engine {engine.pid} has not ended within {START_SECONDS:.0f} s; it may need more time")
+        time.sleep(LOOK_SECONDS)
+    return start(config_file)
+
+
 def _spawn(config_file: Path) -> tuple[subprocess.Popen[bytes], bytes]:
     """Start an engine; return it, and the end of what it wrote to stderr, when it is at work or has failed."""
     command = [sys.executable, "-m", "tui", "--config", str(config_file), "run", "--while-watched"]
@@ -146,10 +159,19 @@ def _exit_code(code: int | None) -> ExitCode:
 async def end(state: Path, how: How) -> bool:
     """Ask the engine of `state` to end; return whether it took notice, or is gone, within NOTICE_SECONDS.
 
-    Raises StateError if there is an engine, but no state that can be read yet.
+    An engine of another version is told by a signal. Raises StateError if there is an engine, but no state that can be
+    read yet.
     """
     if not lease.held(state):
         return True
+    try:
+        return await _ask_to_end(state, how)
+    except OtherVersion:
+        lease.signal_end(state, at_once=how == "now")
+        return True
+
+
+async def _ask_to_end(state: Path, how: How) -> bool:
     async with await Database.open_reader(state) as db:
         number = await commands.append(db, CommandKind.STOP, Target(value=how), time.time())
         until = time.monotonic() + NOTICE_SECONDS

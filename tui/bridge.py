@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.engine import lease
 from core.errors import StateError
-from core.store import screens
+from core.store import commands, screens
 from core.store.database import Database
+from core.store.meters import INTERVAL_SECONDS
 from core.store.screens import (
     EventLine,
     FailureGroup,
@@ -25,7 +27,7 @@ from core.store.screens import (
 )
 from core.text import display
 from tui import attach
-from tui.rates import Highest, Rates
+from tui.rates import Rates
 from tui.snapshot import Snapshot, Subject, Throughput, View
 
 LOOK_SECONDS = 0.1
@@ -35,13 +37,14 @@ STEADY_SECONDS = 1.0
 """The longest time between two snapshots: ages and clocks go on although nothing changes."""
 REST_FACTOR = 4
 """A state that takes long to read is read less often: at most a fifth of the time goes into reading."""
-HISTORY_SECONDS = 10.0
 FAILURES_SECONDS = 1.0
 HOUR = 3600
 STEPS = 60
 EVENTS = 2000
 FILES = 5000
 ALL = "all"
+TROUBLE_CHARS = 500
+"""How much is told of why the state can't be read: with the path, and with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,6 @@ class Bridge:
         self._clock = clock
         self._ticks = ticks
         self._rates = Rates()
-        self._highest = Highest(HOUR)
         self._conditions: tuple[object, ...] = ()
         self._slow = _Slow()
         self._failed = _Failed()
@@ -110,8 +112,14 @@ class Bridge:
                 async with await Database.open_reader(self._state) as db:
                     await self._follow(db)
             except (StateError, sqlite3.Error) as error:
-                self._show(Snapshot(self._clock(), self._view, engine=attach.find(self._state), trouble=display(error)))
+                self._show(self._unreadable(error))
             await asyncio.sleep(STEADY_SECONDS)
+
+    def _unreadable(self, error: Exception) -> Snapshot:
+        old = lease.outdated(error, self._state)
+        words = display(old or error, TROUBLE_CHARS)
+        engine = attach.find(self._state)
+        return Snapshot(self._clock(), self._view, engine=engine, trouble=words, outdated=old is not None)
 
     async def _follow(self, db: Database) -> None:
         clock = asyncio.get_running_loop().time
@@ -141,6 +149,7 @@ class Bridge:
         events = await screens.events(db, self._events[-1].id if self._events else 0, EVENTS)
         self._events = (*self._events, *events)[-EVENTS:]
         lines = await screens.queue_lines(db, in_sight(self._queue, view), running=running)
+        noted = {} if running else await commands.noted(db, [line.whole for line in lines.values()])
         await self._read_history(db, now)
         details, files = await self._read_details(db, view, overview, now)
         failed = await self._read_failures(db, overview, view)
@@ -150,10 +159,11 @@ class Bridge:
             overview=overview,
             queue=self._queue,
             lines=lines,
+            noted=noted,
             groups=failed.groups,
             failures=failed.lines,
             events=self._events,
-            throughput=self._throughput(running),
+            throughput=Throughput(self._slow.history, self._rates.rate(ALL) if running else 0.0, self._slow.peak),
             rates={line.id: self._rates.rate(line.id) for line in overview.products} if running else {},
             fileset_rates=self._meter_filesets(lines.values()),
             engine=self._engine,
@@ -194,12 +204,6 @@ class Bridge:
             self._rates.note(line.id, at, line.metered_bytes)
         self._rates.note(ALL, at, sum(line.metered_bytes for line in overview.products))
 
-    def _throughput(self, running: bool) -> Throughput:
-        """Return what the history tells, and the rate; the highest of the rates that were shown is not forgotten."""
-        rate = self._rates.rate(ALL) if running else 0.0
-        highest = self._highest.note(self._ticks(), rate)
-        return Throughput(self._slow.history, rate, max(self._slow.peak, highest))
-
     def _meter_filesets(self, lines: Iterable[QueueLine]) -> dict[int, float]:
         at, rates = self._ticks(), {}
         for line in lines:
@@ -209,8 +213,9 @@ class Bridge:
         return rates
 
     async def _read_history(self, db: Database, now: float) -> None:
+        """Read the history when the state has ten seconds more of it, which is the same moment in all dashboards."""
         subject = self._view.subject
-        if now - self._slow.at < HISTORY_SECONDS and subject == self._slow.subject:
+        if now // INTERVAL_SECONDS == self._slow.at // INTERVAL_SECONDS and subject == self._slow.subject:
             return
         history = tuple(await screens.throughput(db, now, HOUR, STEPS))
         of_subject: tuple[float, ...] = ()

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from core.errors import ExitCode, FailureKind
+from core.errors import ConfigError, ExitCode, FailureKind
 from tui.headless.output import flush_all
+from tui.signals import end_at_once
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -129,7 +130,7 @@ def failures(context: click.Context, as_json: bool) -> None:
 def retry(
     context: click.Context, filesets: tuple[str, ...], product: str | None, kind: str | None, everything: bool
 ) -> None:
-    """Try again at once what failed or is in quarantine."""
+    """Try again at once what failed or is in quarantine; of what is published and named, read the index again."""
     if not (filesets or product or kind or everything):
         raise click.UsageError("say what to retry: FILESET..., --product, --kind, or --all")
     from tui.headless import wish
@@ -383,12 +384,24 @@ def demo(context: click.Context, once: bool, folder: Path | None, headless: bool
 
 def main() -> None:
     """Run the command line; every error that an operator can act on is one clear message and an exit code."""
+    end_at_once()
     try:
-        cli.main(prog_name="mirrortui", standalone_mode=True)
+        sys.exit(cli.main(prog_name="mirrortui", standalone_mode=False))
+    except click.UsageError as error:
+        error.show()
+        if "--json" in sys.argv:
+            _tell_as_json(error)
+        sys.exit(ExitCode.USAGE)
     except Exception as error:
         sys.exit(_tell(error))
     finally:
         flush_all()
+
+
+def _tell_as_json(error: click.UsageError) -> None:
+    from tui.headless import work
+
+    work.tell_as_json(ConfigError(error.format_message()))
 
 
 def _tell(error: Exception) -> ExitCode:

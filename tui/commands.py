@@ -23,8 +23,8 @@ class Command:
     """Something an operator can do.
 
     `keys` are characters, or names such as ``ctrl+p``. `footer` is what the footer calls it, or empty: not shown there;
-    neighbours of the same `footer` share one entry. `panes` are those where it has a meaning; `writes` tells that it
-    asks the engine for a change, which a dashboard that is read-only doesn't do.
+    neighbours of the same `footer` share one entry; it is shown in the panes `shown`. `panes` are those where it has a
+    meaning; `writes` tells that it asks the engine for a change, which a dashboard that is read-only doesn't do.
     """
 
     id: str
@@ -35,6 +35,11 @@ class Command:
     panes: frozenset[str] = ALL
     writes: bool = False
     footer: str = ""
+    shown: frozenset[str] = ALL
+
+    def in_footer(self, pane: str) -> bool:
+        """Tell whether the footer of a pane shows it, if it has room."""
+        return bool(self.footer) and pane in self.panes & self.shown
 
 
 class Commanding(Protocol):
@@ -51,8 +56,10 @@ class Commanding(Protocol):
         """Run ``command('ID')``."""
 
 
-def _work(id: str, keys: str, title: str, help: str, panes: frozenset[str], footer: str = "") -> Command:
-    return Command(id, tuple(keys.split()), title, help, "Work", panes, writes=True, footer=footer)
+def _work(
+    id: str, keys: str, title: str, help: str, panes: frozenset[str], footer: str = "", shown: frozenset[str] = ALL
+) -> Command:
+    return Command(id, tuple(keys.split()), title, help, "Work", panes, writes=True, footer=footer, shown=shown)
 
 
 def _view(id: str, keys: str, title: str, help: str, panes: frozenset[str] = ALL, footer: str = "") -> Command:
@@ -70,7 +77,10 @@ _FAILED = frozenset({"failed"}) | _DETAILS
 
 # Within its group a command stands where it stands in the footer: the most wanted first.
 COMMANDS: tuple[Command, ...] = (
-    Command("mark", ("space",), "Mark", "Mark the row, or take its mark away.", "Work", LISTS, footer="Mark"),
+    Command(
+        "mark", ("space",), "Mark", "Mark the row, or take its mark away; marks that a filter hides are kept, not hit.",
+        "Work", LISTS, footer="Mark",
+    ),
     Command("mark_all", ("*",), "Mark all", "Mark all rows that the filter lets through, or none.", "Work", LISTS),
     _work("retry", "r", "Retry", "Try at once what failed or is in quarantine.", SUBJECTS, "Retry"),
     _work("retry_all", "R", "Retry all", "Retry all rows that the filter lets through.", LISTS),
@@ -82,7 +92,7 @@ COMMANDS: tuple[Command, ...] = (
     _work("hold", "h", "Hold or release", "Stop a fileset until it is released; release a held one.", FILESETS, "Hold"),
     _work("pause", "p", "Pause or resume", "Stop the row's product, or let it go on.", SUBJECTS, "Pause"),
     _work("cancel", "x", "Cancel", "Give a fileset up, and drop what was fetched of it.", FILESETS, "Cancel"),
-    _work("poll", "u", "Poll now", "Look at once for what is new in the source.", SUBJECTS, "Poll"),
+    _work("poll", "u", "Poll now", "Look at once for what is new in the source.", SUBJECTS, "Poll", LISTS - _QUEUE),
     _work("verify", "v", "Verify", "Read again what is published, and compare it with its digests.", SUBJECTS),
     _work("mirror", "m", "Mirror or stop", "Begin or end mirroring a product.", _PRODUCTS | _DETAILS, "Mirror"),
     _work("move_down", "J", "Move down", "Let the next fileset of the product go first.", _QUEUE, "Move"),
@@ -90,20 +100,26 @@ COMMANDS: tuple[Command, ...] = (
     _work("raise", "+", "Raise priority", "Filesets of a higher priority are fetched first.", FILESETS, "Priority"),
     _work("lower", "-", "Lower priority", "Filesets of a lower priority are fetched last.", FILESETS, "Priority"),
     _work("pause_all", "P", "Pause or resume all", "Stop all fetching, or let all go on.", ALL),
-    _work("limits", "L", "Limits", "Change the number of transfers, or the bandwidth, while they run.", ALL),
-    _work("engine", "E", "Start the engine", "Start an engine when none runs; it goes on from the state.", ALL),
+    _work(
+        "limits", "L", "Limits", "Change the number of transfers, or the bandwidth, while they run.", ALL, "Limits",
+        _PRODUCTS | _QUEUE,
+    ),
+    _work("engine", "E", "Start the engine", "Start an engine if none runs, or in the place of an older version.", ALL),
     _view("filter", "/", "Filter", "Show only rows that contain a text.", ALL - _DETAILS, "Filter"),
-    _view("problems", "!", "Problems only", "Show only what needs attention, or all again.", ALL - _FAILED, "Problems"),
+    _view(
+        "problems", "!", "Problems only", "Show in all lists only what needs attention, or all again.", ALL - _FAILED,
+        "Problems",
+    ),
     _view("sort", "s", "Sort", "Sort by the next column.", LISTS, "Sort"),
     _view("reverse", "S", "Reverse", "Turn the order round.", LISTS),
     _view("available", "n", "Available", "Show or hide products that nobody mirrors.", _PRODUCTS, "Available"),
     _view("follow", "F", "Follow", "Stay at the newest line, or stop there.", frozenset({"log"}), "Follow"),
     _view("details", "enter", "Details", "Show all of the row; open a group of failures.", ALL - _DETAILS, "Details"),
+    _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
     _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
     _view("overview", "o", "Overview", "Details: the state in short.", footer="Show"),
     _view("files", "f", "Files", "Details: the files of the fileset.", footer="Show"),
     _view("errors", "e", "Errors", "Details: what failed, when, and why.", footer="Show"),
-    _view("copy", "y", "Copy", "Copy the name, or the line, to the clipboard of your terminal.", footer="Copy"),
     _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),
     _move("down", "j", "Next row", "Also the arrow key."),
     _move("up", "k", "Previous row", "Also the arrow key."),

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.model import CommandKind
+from core.store import operate
+from core.store.database import Database
+from core.store.operate import NothingMatches, refusals
 from core.store.screens import (
     FailureLine,
     FilesetDetails,
@@ -14,15 +18,18 @@ from core.store.screens import (
     failed_filesets,
     failure_lines,
     failures_of,
-    queue_lines,
+    products_of,
+    whole_names,
 )
 from core.units import counted
+from tui.screens.confirm import NAMED
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
     from tui.screens.main import MainScreen
 
 NOUNS = ("fileset", "product", "mirror", "refused row")
+NAMES_AT_A_TIME = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,20 @@ class Hit:
     mirror: str
     fileset: str | None = None
     state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filesets:
+    """Filesets that are hit: how many, the whole names of the first NAMED, and a way to read those of all.
+
+    There may be a hundred thousand; a question tells their number, and names few.
+    """
+
+    number: int
+    first: Sequence[str]
+    names: Callable[[], Awaitable[Sequence[str]]]
+    why: str = ""
+    """Why there are no others, in short."""
 
 
 class Hits:
@@ -57,6 +78,12 @@ class Hits:
         table = self._main.tables.get(self._main.pane)
         return table is not None and table.cursor_key is not None
 
+    def uncertain(self) -> bool:
+        """Tell whether the row of the cursor would be hit, and has just taken the place of another."""
+        main = self._main
+        table = main.tables.get(main.pane)
+        return table is not None and not table.marked_in_order() and main.lists.just_slipped(main.pane)
+
     def a_fileset(self) -> bool:
         """Tell whether the details are, or would be, about a fileset."""
         subject = self._main.subject
@@ -75,10 +102,56 @@ class Hits:
         elif main.pane == "failed":
             found = await self._failed(chosen)
         else:
-            filesets = [key for key in chosen if isinstance(key, int)]
-            lines = await self._app.reading(lambda db: queue_lines(db, filesets))
-            found = [Hit(line.whole, line.product, line.mirror, line.whole, line.state) for line in lines.values()]
+            found = [of_name(name) for name in await (await self._of_queue(_ids(chosen))).names()]
         return _once(found)
+
+    async def filesets(self, kind: CommandKind, keys: Sequence[Hashable] | None = None) -> Filesets:
+        """Return the filesets among what is hit that a command of this kind can be carried out on."""
+        if self._main.pane != "queue":
+            found, why = await self.fitting(kind, [hit for hit in await self.found(keys) if hit.fileset is not None])
+            return _known(names(found), why)
+        ids = _ids(self.keys() if keys is None else keys)
+        fitting = await self._app.reading(lambda db: operate.fitting(db, ids, kind))
+        if fitting or not ids:
+            return await self._of_queue(fitting)
+        one = await self._of_queue(ids[:1])
+        _, why = await self.fitting(kind, list(map(of_name, one.first)))
+        return _known((), why + _more(len(ids) - 1))
+
+    async def products(self) -> tuple[list[Hit], bool]:
+        """Return the products of what is hit, and mirrors as they are, each once; and whether filesets were hit."""
+        if self._main.pane == "queue":
+            ids = _ids(self.keys())
+            found = await self._app.reading(lambda db: products_of(db, ids))
+            return [Hit(f"{mirror}/{product}", product, mirror) for mirror, product in found], True
+        hits = await self.found()
+        return of_products(hits), any(hit.fileset is not None for hit in hits)
+
+    async def _of_queue(self, ids: Sequence[int]) -> Filesets:
+        first = await self._app.reading(lambda db: whole_names(db, ids[:NAMED]))
+        if len(ids) <= NAMED:
+            return _known(first)
+
+        async def all_names(db: Database) -> list[str]:
+            found: list[str] = []
+            for at in range(0, len(ids), NAMES_AT_A_TIME):
+                found += await whole_names(db, ids[at : at + NAMES_AT_A_TIME])
+            return found
+
+        return Filesets(len(ids), first, lambda: self._app.reading(all_names))
+
+    async def fitting(self, kind: CommandKind, hits: Sequence[Hit]) -> tuple[list[Hit], str]:
+        """Return those of `hits` that a command of this kind can be carried out on, and why not the others, in short.
+
+        What is no fileset is not asked about.
+        """
+        filesets = names(hits)
+        try:
+            refused = await self._app.reading(lambda db: refusals(db, filesets, kind)) if filesets else {}
+        except NothingMatches as error:
+            return [], str(error)
+        why = next(iter(refused.values()), "").removeprefix("fileset ")
+        return [hit for hit in hits if hit.fileset not in refused], why + _more(len(refused) - 1)
 
     def _subject(self) -> list[Hit]:
         match self._main.snapshot.details:
@@ -127,6 +200,21 @@ class Hits:
         return [of_failure(line) for line in lines]
 
 
+def _ids(keys: Iterable[Hashable]) -> list[int]:
+    return [key for key in keys if isinstance(key, int)]
+
+
+def _known(found: Sequence[str], why: str = "") -> Filesets:
+    async def all_names() -> Sequence[str]:
+        return found
+
+    return Filesets(len(found), found[:NAMED], all_names, why)
+
+
+def _more(number: int) -> str:
+    return f", and {number:,} more" if number > 0 else ""
+
+
 def _once(hits: Iterable[Hit]) -> list[Hit]:
     return list({hit.name: hit for hit in hits}.values())
 
@@ -140,6 +228,12 @@ def of_failure(line: FailureLine) -> Hit:
     """Return what a failure is about."""
     known = line.fileset_id is not None
     return Hit(line.whole, line.product or "", line.mirror, line.whole if known else None)
+
+
+def of_name(whole: str) -> Hit:
+    """Return the fileset of this whole name."""
+    mirror, product, _ = whole.split("/", 2)
+    return Hit(whole, product, mirror, whole)
 
 
 def of_products(hits: Iterable[Hit]) -> list[Hit]:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from core.model import CommandKind, FilesetState
+from core.model import CommandKind
 from core.store.commands import Target
+from core.store.operate import RELEASE_FIRST
 from core.text import display
-from tui.commands import by_id, confirm_needed
-from tui.hits import Hit, Hits, amount, literal, names, of_failure, of_products
+from core.units import counted
+from tui import attach
+from tui.commands import TYPED_ABOVE, by_id, confirm_needed
+from tui.hits import Filesets, Hit, Hits, amount, literal, names, of_failure
+from tui.keymap import label
 from tui.panes import failed
-from tui.screens.confirm import ConfirmScreen
+from tui.screens.confirm import NAMED, ConfirmScreen
 from tui.screens.limits import LimitsScreen
+from tui.wishes import PATIENCE_WITH_MANY
 
 if TYPE_CHECKING:
     from tui.app import Dashboard
     from tui.screens.main import MainScreen
+
+
+TRIED = "They are tried again at once."
+DOING = {
+    CommandKind.RETRY: "retrying",
+    CommandKind.NOW: "putting first",
+    CommandKind.HOLD: "holding",
+    CommandKind.RELEASE: "releasing",
+    CommandKind.CANCEL: "cancelling",
+    CommandKind.PRIORITY: "changing the priority of",
+    CommandKind.MOVE: "moving",
+    CommandKind.VERIFY: "having verified",
+}
+"""What is told of a command on many filesets until it is answered."""
 
 
 class Orders:
@@ -41,12 +60,30 @@ class Orders:
 
         `lines` are shown in the place of the names; `always` as with `confirm_needed`.
         """
-        need = confirm_needed(by_id(command), len(hits), always=always)
+        named = [hit.name for hit in hits[:NAMED]] if lines is None else lines
+        more = len(hits) - len(named) if lines is None else 0
+        return await self._asked(
+            command, title.format(amount(hits)), len(hits), named, more, consequence, always=always
+        )
+
+    async def _asked(
+        self,
+        command: str,
+        title: str,
+        number: int,
+        named: Sequence[str],
+        more: int,
+        consequence: str,
+        *,
+        always: bool = False,
+    ) -> bool:
+        """Ask about a `number` of things: those `named`, and `more`; in `consequence`, braces stand for it or them."""
+        need = confirm_needed(by_id(command), number, always=always)
         if need is None:
             return True
-        typed = str(len(hits)) if need == "type" else None
-        named = [display(hit.name) for hit in hits] if lines is None else lines
-        return await self._app.asked(ConfirmScreen(title.format(amount(hits)), named, consequence, typed)) is True
+        words = consequence.format("it" if number == 1 else "them")
+        typed = str(number) if need == "type" else None
+        return await self._app.asked(ConfirmScreen(title, list(map(display, named)), words, typed, more)) is True
 
     async def _on_filesets(
         self,
@@ -55,25 +92,47 @@ class Orders:
         title: str,
         consequence: str,
         value: str | None = None,
-        hits: list[Hit] | None = None,
+        filesets: Filesets | None = None,
     ) -> None:
-        hits = await self._hits.found() if hits is None else hits
-        filesets = [hit for hit in hits if hit.fileset is not None]
-        if not filesets:
-            self._app.tell(f"{command}: put the cursor on a fileset", "warning")
+        filesets = await self._hits.filesets(kind) if filesets is None else filesets
+        if not filesets.number:
+            self._refuse(command, filesets.why or "put the cursor on a fileset")
             return
-        if await self._confirmed(command, title, filesets, consequence):
-            self._app.wish(kind, Target(filesets=tuple(names(filesets)), value=value))
+        number, first, words = filesets.number, filesets.first, counted(filesets.number, "fileset")
+        if await self._asked(command, title.format(words), number, first, number - len(first), consequence):
             self._clear_marks()
+            if number > TYPED_ABOVE:
+                self._app.tell(f"{DOING[kind]} {words} ...", seconds=PATIENCE_WITH_MANY)
+            self._app.wish(kind, Target(filesets=tuple(await filesets.names()), value=value))
+
+    async def _of_found(
+        self, command: str, kind: CommandKind, title: str, consequence: str, keys: Sequence[Hashable] | None = None
+    ) -> None:
+        if self._main.pane == "queue":
+            filesets = await self._hits.filesets(kind, keys)
+            await self._on_filesets(command, kind, title, consequence, filesets=filesets)
+        else:
+            await self._of_each(command, kind, title, await self._hits.found(keys), consequence)
+
+    async def _fitting(self, command: str, kind: CommandKind, hits: Sequence[Hit]) -> list[Hit]:
+        """Return what the engine would not refuse; if that is nothing, say why."""
+        fitting, why = await self._hits.fitting(kind, hits)
+        if hits and not fitting:
+            self._refuse(command, why)
+        return fitting
+
+    def _refuse(self, command: str, why: str) -> None:
+        release = f"{label(self._main.keymap['hold'][0])} releases it"
+        self._app.tell(f"{command}: {why.replace(RELEASE_FIRST, release)}", "warning")
 
     def _clear_marks(self) -> None:
         table = self._main.tables.get(self._main.pane)
         if table is not None:
-            table.clear_marks()
+            table.unmark_shown()
 
     async def do_retry(self) -> None:
         """Retry what is hit: filesets by name, products as a whole."""
-        await self._retry("retry", await self._hits.found())
+        await self._of_found("retry", CommandKind.RETRY, "Retry {}?", TRIED)
 
     async def do_retry_all(self) -> None:
         """Retry all that the filter lets through."""
@@ -81,22 +140,20 @@ class Orders:
         if main.pane == "failed":
             hits = await self._hits.all_failed()
             if main.preferences.filters.get("failed"):
-                await self._retry("retry_all", hits)
+                await self._of_each("retry_all", CommandKind.RETRY, "Retry {}?", hits, TRIED)
             elif await self._confirmed("retry_all", "Retry {}?", hits, "All that failed is tried again at once."):
                 self._app.wish(CommandKind.RETRY, Target())
             return
         table = main.tables.get(main.pane)
         keys = list(table.keys) if table is not None else []
-        await self._retry("retry_all", await self._hits.found(keys))
-
-    async def _retry(self, command: str, hits: list[Hit]) -> None:
-        await self._of_each(command, CommandKind.RETRY, "Retry {}?", hits, "They are tried again at once.")
+        await self._of_found("retry_all", CommandKind.RETRY, "Retry {}?", TRIED, keys)
 
     async def _of_each(
         self, command: str, kind: CommandKind, title: str, hits: Sequence[Hit], consequence: str
     ) -> None:
         """Give a command for all filesets that are hit at once, and for each product or mirror."""
-        if not await self._confirmed(command, title, hits, consequence):
+        hits = await self._fitting(command, kind, hits)
+        if not hits or not await self._confirmed(command, title, hits, consequence):
             return
         filesets = tuple(hit.fileset for hit in hits if hit.fileset is not None)
         if filesets:
@@ -125,19 +182,19 @@ class Orders:
 
     async def do_hold(self) -> None:
         """Hold filesets, or release them if all of them are held."""
-        hits = await self._hits.found()
-        held = bool(hits) and all(hit.state == FilesetState.HELD for hit in hits)
-        hits = [hit for hit in hits if (hit.state == FilesetState.HELD) is held]
+        filesets = await self._hits.filesets(CommandKind.HOLD)
+        released = filesets if filesets.number else await self._hits.filesets(CommandKind.RELEASE)
+        held = bool(released.number and not filesets.number)
         kind, title, words = (
             (CommandKind.RELEASE, "Release {}?", "They go on.")
             if held
             else (CommandKind.HOLD, "Hold {}?", "They stop until they are released.")
         )
-        await self._on_filesets("hold", kind, title, words, hits=hits)
+        await self._on_filesets("hold", kind, title, words, filesets=released if held else filesets)
 
     async def do_cancel(self) -> None:
         """Give filesets up."""
-        words = "They are given up; what was fetched of them is dropped."
+        words = "No more of {} is fetched, and what was fetched is dropped."
         await self._on_filesets("cancel", CommandKind.CANCEL, "Cancel {}?", words)
 
     async def do_raise(self) -> None:
@@ -162,7 +219,7 @@ class Orders:
 
     async def do_pause(self) -> None:
         """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
-        found = await self._hits.found()
+        found, of_filesets = await self._hits.products()
         chosen = {(hit.mirror, hit.product) for hit in found}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
@@ -175,8 +232,8 @@ class Orders:
         targets = {name: target for name, target in targets.items() if bool(target[2]) is paused}
         hits = [Hit(name, name.partition("/")[2], mirror) for name, (mirror, _, _) in targets.items()]
         title = "Resume {}?" if paused else "Pause {}?"
-        whole = not paused and any(hit.fileset is not None for hit in found)
-        words = "They go on." if paused else "Nothing of them is fetched until resumed."
+        whole = not paused and of_filesets
+        words = "They go on." if paused else "Nothing of {} is fetched until resumed."
         words += " To stop one fileset alone, hold it." if whole else ""
         if await self._confirmed("pause", title, hits, words, always=whole):
             kind = CommandKind.RESUME if paused else CommandKind.PAUSE
@@ -196,15 +253,18 @@ class Orders:
             self._app.wish(CommandKind.RESUME if paused else CommandKind.PAUSE, Target())
 
     async def do_poll(self) -> None:
-        """Look at the source of the products that are hit."""
-        products = of_products(await self._hits.found())
+        """Look at the source of the products that are hit; at all sources if there is no row to hit."""
+        products, _ = await self._hits.products()
+        if not products:
+            self._app.wish(CommandKind.POLL, Target())
+            return
         words = "Their source is asked for each of them at once."
         await self._of_each("poll", CommandKind.POLL, "Look at {} now?", products, words)
 
     async def do_verify(self) -> None:
         """Have what is published of what is hit read again: filesets by name, products as a whole."""
         words = "All that is published of them is read again, and compared with its digests."
-        await self._of_each("verify", CommandKind.VERIFY, "Verify {}?", await self._hits.found(), words)
+        await self._of_found("verify", CommandKind.VERIFY, "Verify {}?", words)
 
     async def do_mirror(self) -> None:
         """Begin mirroring products, or end it if all of them are mirrored."""
@@ -215,7 +275,7 @@ class Orders:
         ends = bool(lines) and all(line.selected for line in lines)
         lines = [line for line in lines if line.selected is ends]
         kind, title, words = (
-            (CommandKind.IGNORE, "Stop mirroring {}?", "No more of them is fetched; what is published stays.")
+            (CommandKind.IGNORE, "Stop mirroring {}?", "No more of {} is fetched; what is published stays.")
             if ends
             else (CommandKind.MIRROR, "Begin mirroring {}?", "All that the source offers of them is fetched.")
         )
@@ -240,5 +300,12 @@ class Orders:
                     self._app.wish(CommandKind.LIMIT, Target(value=f"{name}={value}"))
 
     async def do_engine(self) -> None:
-        """Start an engine."""
-        self._app.start_engine()
+        """Start an engine; one of an older version is ended first, if the operator agrees."""
+        snapshot = self._main.snapshot
+        if not snapshot.outdated:
+            self._app.start_engine()
+            return
+        title = "End the engine of an older version, and start one of this?"
+        words = "What came is kept; from then on the state is of this version."
+        if await self._app.asked(ConfirmScreen(title, [snapshot.trouble], words)) is True:
+            self._app.start_engine(attach.replace)

@@ -44,21 +44,3 @@ class Rates:
             return 0.0
         (first, low), (last, high) = readings[0], readings[-1]
         return (high - low) / (last - first) if last - first >= SHORTEST else self._before.get(key, 0.0)
-
-
-class Highest:
-    """The highest of the values that were noted in the last `seconds`."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._falling: deque[tuple[float, float]] = deque()
-        """Those that are the highest as soon as what is before them is too old."""
-
-    def note(self, at: float, value: float) -> float:
-        """Take a value, and return the highest."""
-        while self._falling and self._falling[-1][1] <= value:
-            self._falling.pop()
-        self._falling.append((at, value))
-        while at - self._falling[0][0] > self._seconds:
-            self._falling.popleft()
-        return self._falling[0][1]

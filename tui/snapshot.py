@@ -49,16 +49,14 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Bytes a second over the last hour: the history in equal steps, the highest of ten seconds, and now."""
+    """Bytes a second over the last hour: the history in equal steps, the highest of ten seconds; and now.
+
+    All but the last are as the state has them, so that all dashboards tell the same.
+    """
 
     history: tuple[float, ...] = ()
     now: float = 0.0
     peak: float = 0.0
-
-    @property
-    def highest(self) -> float:
-        """The highest value that is known: a step of the history tells less than its peaks."""
-        return max(self.peak, self.now, *self.history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +76,8 @@ class Snapshot:
     throughput: Throughput = field(default_factory=Throughput)
     rates: Mapping[int, float] = field(default_factory=dict)
     """Bytes a second by product."""
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """The kinds of the wishes that wait for an engine, by the whole name of the fileset."""
     fileset_rates: Mapping[int, float] = field(default_factory=dict)
     """Bytes a second by fileset, of those under way."""
     engine: Engine | None = None
@@ -85,6 +85,8 @@ class Snapshot:
     files: tuple[FileLine, ...] = ()
     details_history: tuple[float, ...] = ()
     trouble: str = ""
+    outdated: bool = False
+    """Whether that is because the engine at work is of an older version."""
 
     @property
     def rate(self) -> float:

@@ -22,8 +22,10 @@ class ProductState(StrEnum):
     LAG = "LAG"
     BLOCKED = "blocked"
     FAILING = "failing"
+    REFUSED = "refused"
     FETCHING = "fetching"
     BEHIND = "behind"
+    HELD = "held"
     CURRENT = "current"
 
 
@@ -34,8 +36,10 @@ WORST = (
     ProductState.UNLISTED,
     ProductState.BLOCKED,
     ProductState.FAILING,
+    ProductState.REFUSED,
     ProductState.UNKNOWN,
     ProductState.PAUSED,
+    ProductState.HELD,
     ProductState.FETCHING,
     ProductState.BEHIND,
     ProductState.CURRENT,
@@ -54,13 +58,15 @@ def of_product(
         (mirror is not None and mirror.stopped is not None, ProductState.STOPPED),
         (line.paused is not None or (mirror is not None and mirror.paused is not None), ProductState.PAUSED),
         (line.alarm is not None, ProductState.ALARM),
+        (late(line, limit), ProductState.LAG),
         (line.error is not None, ProductState.UNLISTED),
         (line.lag is None, ProductState.UNKNOWN),
-        (late(line, limit), ProductState.LAG),
         (line.counts.get("quarantined", 0) > 0, ProductState.BLOCKED),
         (line.counts.get("failed", 0) > 0, ProductState.FAILING),
+        (line.refused > 0, ProductState.REFUSED),
         (line.active > 0, ProductState.FETCHING),
         (line.backlog_filesets > 0, ProductState.BEHIND),
+        (line.counts.get("held", 0) > 0, ProductState.HELD),
     )
     return next((state for holds, state in cases if holds), ProductState.CURRENT)
 

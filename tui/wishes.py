@@ -17,6 +17,9 @@ from tui import attach
 LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 10.0
 """How long an answer is waited for; after that, the log tells it."""
+MANY = 100
+PATIENCE_WITH_MANY = 600.0
+"""How long an answer about more than MANY filesets is waited for."""
 
 Teller = Callable[[str, str], None]
 """Takes words for the operator, and how serious they are: information, warning or error."""
@@ -36,15 +39,14 @@ class Wishes:
             if attach.find(self._state) is None:
                 self._tell(f"{kind}: noted; no engine runs, the next one will do it", "warning")
                 return
-            await self._wait(db, kind, number)
+            await self._wait(db, kind, number, PATIENCE_WITH_MANY if len(target.filesets) > MANY else PATIENCE_SECONDS)
 
-    async def _wait(self, db: Database, kind: CommandKind, number: int) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    async def _wait(self, db: Database, kind: CommandKind, number: int, patience: float) -> None:
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            found = await commands.get(db, number)
-            if found is not None and found.state != "new":
-                done = found.state == "done"
-                self._tell(f"{kind}: {display(found.result or found.state)}", "information" if done else "warning")
+            if (answer := await commands.answer(db, number)) is not None:
+                state, result = answer
+                self._tell(f"{kind}: {display(result or state)}", "information" if state == "done" else "warning")
                 return
             await asyncio.sleep(LOOK_SECONDS)
         self._tell(f"{kind}: the engine has not answered yet; the log will tell", "warning")

@@ -134,7 +134,8 @@ async def _product(db: Database, number: int, product: tuple[int, str, str, int,
                                   queued_at, published_at, index_sha256)
             SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[1]'),
                    json_extract(value, '$[2]'), json_extract(value, '$[3]'), 'distribution',
-                   json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), {NOW - 300},
+                   json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),
+                   json_extract(value, '$[3]') + 60,
                    {NOW - 280},
                    iif(json_extract(value, '$[4]') = 'published',
                        json_extract(value, '$[3]') + 1900 + json_extract(value, '$[1]') * 7919 % 5400, NULL),
@@ -168,7 +169,8 @@ async def _fetch(db: Database, fileset: int, size: int, done: int) -> None:
         )
         if state == "active":
             await db.run(
-                "INSERT INTO transfers VALUES (?, 'datastore.example.org', ?, ?, 21e6, 1)",
+                "INSERT INTO transfers (file_id, host, started_at, received, rate, lease) "
+                "VALUES (?, 'datastore.example.org', ?, ?, 21e6, 1)",
                 (file_id(fileset, at), NOW - 14, size * (at % AT_A_TIME + 1) // 4),
             )
 

@@ -208,7 +208,11 @@ async def test_without_an_engine_nothing_is_shown_as_moving(state: Path, db: Dat
     row = await read_index(db, "a", some_files(2))
     await db.run("UPDATE filesets SET state = 'transferring' WHERE id = ?", (row.id,))
     await db.run("UPDATE files SET state = 'active' WHERE id = ?", (file_id(row.id, 0),))
-    await db.run("INSERT INTO transfers VALUES (?, 'sky.example', ?, 1, 1e6, 1)", (file_id(row.id, 0), NOW))
+    await db.run(
+        "INSERT INTO transfers (file_id, host, started_at, received, rate, lease) "
+        "VALUES (?, 'sky.example', ?, 1, 1e6, 1)",
+        (file_id(row.id, 0), NOW),
+    )
     lease = Lease(state)
     lease.take()
     async with running(state) as (bridge, shown):

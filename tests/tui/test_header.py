@@ -76,6 +76,34 @@ async def test_a_disk_that_will_soon_be_full_is_told_on_any_screen(tmp_path: Pat
         await play.sees(ATTACHED, "full in 6h")
 
 
+REST = "INSERT INTO hosts VALUES ('datastore.example.org:80', ?, 'the server asked to be left alone')"
+
+
+async def test_a_host_that_is_left_alone_is_told_wherever_something_waits_for_it(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 160, 50) as play:
+        await play.change(REST, NOW + 902)
+        play.now[0] += 2
+        await play.sees("!1 lag  ~ datastore.example.org rests 15m00s")
+        await play.sees("diff-nightly", "transient", "in 22m38s")
+        await play.sees("gpc1-raw", "missing", "in 15m00s")
+        await play.press("2", "/", *"diff-nightly", "enter")
+        await play.sees("diff-nightly.05413", "~ host rests")
+        await play.sees("diff-nightly.05414", "~ host rests")
+        play.now[0] += 901
+        await play.sees("diff-nightly.05414", "- queued")
+        assert "rests" not in play.screen()[0]
+
+
+async def test_what_is_all_set_aside_has_no_time_of_arrival(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        play.now[0] += night.TEN
+        await play.change("UPDATE transfers SET received = received + 50000000")
+        assert "eta -" not in await play.sees("75.0 MB/s", "eta ")
+        await play.change("DELETE FROM transfers")
+        await play.change("UPDATE filesets SET trouble = 'failed' WHERE state IN ('queued', 'transferring')")
+        await play.sees("0 transfers", "queued", "eta -")
+
+
 async def test_an_engine_that_drains_says_so_wherever_it_was_started(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         pretend(play, own=False)
@@ -91,3 +119,21 @@ async def test_limits_are_one_part_apart_from_the_others(tmp_path: Path) -> None
         await play.sees("=1 paused │ limit 50.0 MB/s, 4 transfers ")
         await play.pilot.resize_terminal(80, 24)
         await play.sees("q1 blocked  +2 │ limited ")
+
+
+async def test_filesets_that_operators_hold_are_not_forgotten(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 160, 50) as play:
+        await play.change(
+            "UPDATE filesets SET trouble = '', state = 'held' WHERE name LIKE 'ipp-misc%' AND state <> 'published'"
+        )
+        await play.sees("=1 held")
+        await play.sees("ps1/ipp-misc", "= held")
+
+
+@pytest.mark.parametrize("columns", [80, 86, 92, 98, 104, 110])
+async def test_no_problem_is_left_out_for_which_there_is_room(tmp_path: Path, columns: int) -> None:
+    async with playing(tmp_path, everything, columns, 24) as play:
+        await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000')")
+        line = await play.sees("x2 stopped")
+        if "+" in line:
+            assert " " * len("  !1 unlisted") not in line

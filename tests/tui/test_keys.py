@@ -16,6 +16,8 @@ from tui.commands import COMMANDS
 FIRST_OF = {"mirror": "cmip", "product": "CMIP6.ScenarioMIP.tas"}
 FIRST = "cmip/CMIP6.ScenarioMIP.tas/CMIP6.ScenarioMIP.tas.04318"
 """What is on the first line of the queue."""
+PAGES, WAITS = ("pagedown", "pagedown"), "ps1/diff-nightly/diff-nightly.05420"
+"""The way to a line of what was not begun, and what stands there."""
 WRONG = "ps1/ipp-misc/ipp-misc.04097"
 """What is on the first line of what failed."""
 MANY = 30
@@ -29,10 +31,10 @@ WISHES: dict[str, tuple[Sequence[str], str, dict[str, Any]]] = {
     "pause": (["2", "g", "p", "y"], "pause", FIRST_OF),
     "cancel": (["2", "g", "x", "y"], "cancel", {"filesets": [FIRST]}),
     "poll": (["2", "g", "u"], "poll", {**FIRST_OF, "filesets": []}),
-    "verify": (["2", "g", "v"], "verify", {"filesets": [FIRST]}),
+    "verify": (["1", "g", "v"], "verify", {"mirror": "ps1", "product": "md-all-rel-200907", "filesets": []}),
     "mirror": (["1", "G", "m"], "mirror", {"mirror": "ps1", "product": "sts-stack"}),
-    "move_down": (["2", "g", "J"], "move", {"filesets": [FIRST], "value": "down"}),
-    "move_up": (["2", "g", "K"], "move", {"filesets": [FIRST], "value": "up"}),
+    "move_down": (["2", "g", *PAGES, "J"], "move", {"filesets": [WAITS], "value": "down"}),
+    "move_up": (["2", "g", *PAGES, "K"], "move", {"filesets": [WAITS], "value": "up"}),
     "raise": (["2", "g", "+"], "priority", {"filesets": [FIRST], "value": "+1"}),
     "lower": (["2", "g", "-"], "priority", {"filesets": [FIRST], "value": "-1"}),
     "pause_all": (["P", "y"], "pause", {"filesets": [], "mirror": None, "product": None}),

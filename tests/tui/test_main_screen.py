@@ -36,7 +36,7 @@ async def test_a_limit_that_is_reached_is_the_why_of_what_is_fetched(tmp_path: P
         await play.change("UPDATE transfers SET received = received + 50000000")
         await play.sees("╰─ datastore.example.org gives 3", " needed; current in")
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '1000000')")
-        await play.sees("╰─ bandwidth limit of 1.0 MB/s reached, 112.9 MB/s needed; current in")
+        await play.sees("╰─ bandwidth limit of 1.0 MB/s reached, 112.7 MB/s needed; current in")
 
 
 async def test_a_paused_product_is_paused_and_its_failures_are_not_why(tmp_path: Path) -> None:
@@ -76,14 +76,15 @@ async def test_after_a_limit_or_a_pause_the_rate_is_taken_anew(tmp_path: Path) -
         await play.sees("  0 B/s", "60m, max")
 
 
-async def test_the_highest_rate_of_the_hour_is_not_forgotten(tmp_path: Path) -> None:
+async def test_the_highest_rate_of_the_hour_is_that_of_the_state_in_any_dashboard(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.sees("60m, max 214.")
         play.now[0] += night.TEN
         await play.change("UPDATE transfers SET received = received + 200000000")
-        await play.sees("300.0 MB/s", "60m, max 300.0 MB/s")
-        play.now[0] += 20
-        await play.sees("  0 B/s", "60m, max 300.0 MB/s")
+        await play.sees("300.0 MB/s", "60m, max 214.")
+        await play.change("INSERT INTO history VALUES (?, 1, 2700000000)", int(play.now[0]) // 10 * 10)
+        play.now[0] += night.TEN
+        await play.sees("60m, max 270.0 MB/s")
 
 
 @pytest.mark.parametrize("columns", [100, 120, 200])
@@ -146,11 +147,43 @@ async def test_what_an_operator_has_paused_is_not_among_the_worst(tmp_path: Path
         assert states.index("! ALARM") < states.index("! LAG") < states.index("? unlisted") < states.index("= paused")
 
 
+async def test_a_mirror_without_products_is_sorted_by_its_state_among_the_others(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.change(
+            """INSERT INTO mirrors (id, name, protocol, url, destination, error_kind, error)
+               VALUES (3, 'lsst', 'ipp', 'http://lsst.example.org/ds', '/srv/lsst', 'transient', '503')"""
+        )
+        await play.sees("lsst/", "? unlisted")
+
+        def order() -> list[str]:
+            words = ("lsst/", "! LAG", "+ current", ". available")
+            return [word for line in play.screen() for word in words if line.startswith("│") and word in line[:40]]
+
+        assert order()[:2] == ["! LAG", "lsst/"]
+        await play.press("1", "s")
+        await play.sees("1 Products", "sort:lag")
+        await play.stage.settled()
+        assert order().index("! LAG") < order().index("lsst/") < order().index(". available")
+
+
+async def test_a_product_of_whose_rows_some_were_refused_is_a_problem(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.sees("IP.pr", "+ current")
+        await play.change(
+            """INSERT INTO rejections (product_id, mirror_id, line, name, reason, seen_at)
+               VALUES (9, 2, 7, '..', 'a reserved name', 1)"""
+        )
+        await play.sees("IP.pr", "x refused")
+        await play.press("1", "!")
+        await play.sees("1 Products", "problems only")
+        await play.sees("IP.pr", "x refused")
+
+
 async def test_beside_the_details_the_border_is_blank(tmp_path: Path) -> None:
     async with playing(tmp_path, disaster.build) as play:
         assert not [line for line in play.screen() if line.startswith("╰─ ")]
         await play.pilot.resize_terminal(80, 24)
-        await play.sees("╰─ ", "certificate is refused")
+        await play.sees("╰─ mirror stopped: ", "disk full")
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -181,8 +214,8 @@ async def test_when_the_engine_dies_no_rate_is_left_on_the_screen(tmp_path: Path
         screen = play.screen()
         assert screen[1].strip().startswith("- ")
         assert not [line for line in screen[2:] if "> fetching" in line]
-        lagging = await play.sees("! LAG", "813.2 GB")
-        assert lagging.partition("813.2 GB")[2].split()[0] == "-", "no rate, and nobody knows when"
+        lagging = await play.sees("! LAG", "811.2 GB")
+        assert lagging.partition("811.2 GB")[2].split()[0] == "-", "no rate, and nobody knows when"
 
 
 async def test_files_that_wait_tell_for_what(tmp_path: Path) -> None:
@@ -191,3 +224,24 @@ async def test_files_that_wait_tell_for_what(tmp_path: Path) -> None:
         await play.sees("states", "1 waiting to retry")
         await play.press("enter", "f")
         await play.sees("catalog.smf", "retry 22m40s")
+
+
+async def test_a_dialog_has_nothing_upon_it_and_a_long_answer_is_shortened(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        play.app.tell("an answer of which there is more than there are cells, " * 3, "warning")
+        await play.sees(" an answer of which", "…")
+        play.app.notify("something that went wrong before", timeout=60)
+        await play.sees("something that went wrong before")
+        await play.press("P")
+        await play.sees("Pause everything")
+        assert not [line for line in play.screen() if "something that" in line]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+async def test_a_filter_that_hides_the_cursors_row_puts_it_on_the_first(tmp_path: Path, columns: int) -> None:
+    async with playing(tmp_path, night.build, columns, 24) as play:
+        await play.press("2", "G", "/", *"diff-nightly", "enter")
+        await play.sees("2 Queue 61", "/diff-nightly")
+        await play.stage.settled()
+        queue = play.app.main.lists.queue
+        assert (queue.top, queue.cursor_key) == (0, queue.keys[0])

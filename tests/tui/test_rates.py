@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.rates import WINDOW, Highest, Rates
+from tui.rates import WINDOW, Rates
 
 
 def rate_of(*readings: tuple[float, float]) -> float:
@@ -70,10 +70,3 @@ def test_under_other_conditions_a_rate_is_taken_anew_and_stays_what_it_was_until
     rates.begin_anew()
     rates.note("a", 11.5, 3)
     assert rates.rate("a") == 0, "a counter that begins anew has no rate from before"
-
-
-def test_the_highest_is_kept_for_its_time_then_the_next_one_is() -> None:
-    highest = Highest(60)
-    values = [(0, 5), (10, 9), (20, 3), (30, 7), (40, 1)]
-    assert [highest.note(at, value) for at, value in values] == [5, 9, 9, 9, 9]
-    assert [highest.note(at, 0) for at in (70, 71, 90, 91, 101, 200)] == [9, 7, 7, 1, 0, 0]

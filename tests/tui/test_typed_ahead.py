@@ -49,3 +49,31 @@ async def test_a_filter_is_typed_whole_and_what_follows_hits_only_what_it_lets_t
         await play.sees("2 Queue 1 ", "/08120")
         [(kind, target)] = await play.wished(1)
         assert (kind, target["filesets"]) == ("now", ["ps1/gpc1-raw/gpc1-raw.08120"])
+
+
+async def all_queued(play: Play) -> int:
+    """Go to the queue, and return how many filesets are in it."""
+    await play.press("2")
+    title = await play.sees("─ 2 Queue ")
+    return int(title.split("2 Queue ")[1].split()[0].replace(",", ""))
+
+
+async def test_what_follows_an_order_answers_its_question(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        number = await all_queued(play)
+        await type_at_once(play, "*", "x", "escape", "h", *str(number), "enter")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, len(target["filesets"])) == ("hold", number)
+
+
+async def test_a_command_on_many_is_told_until_it_is_answered(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        number = await all_queued(play)
+        await type_at_once(play, "*", "h")
+        await play.sees(f"Hold {number:,} filesets?")
+        await play.sees(f"and {number - 10:,} more")
+        await type_at_once(play, *str(number), "enter")
+        await play.sees(f" holding {number:,} filesets ...")
+        await play.wished(1)
+        await play.change("UPDATE commands SET state = 'done', result = 'held'")
+        await play.sees(" hold: held")

@@ -51,11 +51,12 @@ LIMIT = 3600.0
     ("word", "changes"),
     [
         ("current", {}),
+        ("refused", {"refused": 1, "backlog_filesets": 1, "active": 2}),
         ("behind", {"backlog_filesets": 1, "lag": LIMIT}),
         ("fetching", {"backlog_filesets": 1, "active": 2}),
-        ("failing", {"backlog_filesets": 1, "active": 2, "counts": NOTHING | {"failed": 1}}),
+        ("failing", {"refused": 1, "backlog_filesets": 1, "active": 2, "counts": NOTHING | {"failed": 1}}),
         ("blocked", {"backlog_filesets": 1, "counts": NOTHING | {"failed": 1, "quarantined": 1}}),
-        ("LAG", {"lag": LIMIT + 1, "counts": NOTHING | {"quarantined": 1}}),
+        ("LAG", {"lag": LIMIT + 1, "error": "404", "counts": NOTHING | {"quarantined": 1}}),
         ("unknown", {"polled_at": None, "lag": None}),
         ("unlisted", {"error": "404", "lag": None}),
         ("ALARM", {"alarm": "suddenly empty", "error": "404"}),
@@ -75,7 +76,14 @@ def test_a_product_of_a_mirror_that_is_stopped_is_stopped() -> None:
 
 def test_the_screen_says_the_same_word() -> None:
     fields: dict[str, Any] = dict.fromkeys(ProductLine._fields)
-    fields |= {"selected": True, "lag": 0.0, "active": 0, "backlog_filesets": 0, "counts": NOTHING | {"failed": 1}}
+    fields |= {
+        "selected": True,
+        "lag": 0.0,
+        "active": 0,
+        "refused": 0,
+        "backlog_filesets": 0,
+        "counts": NOTHING | {"failed": 1},
+    }
     line = ProductLine(**fields)
     assert str(products.mark(line, None, None)) == "x failing"
     assert all(products.mark(line._replace(selected=False, wish=wish), None, None).word for wish in (None, "ignore"))

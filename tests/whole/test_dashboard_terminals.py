@@ -24,7 +24,6 @@ from tests.whole.screen import (
     go,
     leave,
     pane,
-    wait_for_keyboard,
     wait_for_row,
     wait_on,
     wait_until_ended,
@@ -74,8 +73,7 @@ def test_an_operators_own_keys_are_the_keys_that_are_shown(site: Site, datastore
         terminal.send("pause")
         terminal.wait_for("F5")
         terminal.send(ESCAPE)
-        terminal.wait_for("1 Products")
-        wait_for_keyboard(terminal, PRODUCTS)
+        wait_on(terminal, lambda: "m Mirror  L Limits" in terminal.screen()[-1], "the products to have the keyboard")
         terminal.send("Q")
         assert_left_clean(terminal)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.engine.lease import outdated
 from core.errors import DiskError, MirrorError, StateError, causes
 from core.store.identity import REMEDY, WRITABLE
 from core.text import display
@@ -29,7 +30,8 @@ STATE_ADVICE = {
 def state_errors_told(state: Path) -> Iterator[None]:
     """Raise DiskError or StateError, which name the file and what to do, in place of what SQLite says of `state`.
 
-    An error that is for an operator already stays as it is, unless the disk is behind it, and it does not say so.
+    An error that is for an operator already stays as it is, unless the disk or an engine of an older version is behind
+    it, and it does not say so.
     """
     try:
         yield
@@ -41,6 +43,8 @@ def state_errors_told(state: Path) -> Iterator[None]:
 
 
 def _known(error: Exception, state: Path) -> MirrorError | None:
+    if (old := outdated(error, state)) is not None:
+        return old
     for cause in causes(error):
         if not isinstance(cause, sqlite3.Error):
             continue

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from core.errors import ExitCode, MirrorError, Stopped
 from tui.headless.progress import LiveLine, terminal_can_draw
+from tui.signals import SIGNALS
 
 T = TypeVar("T")
-
-SIGNALS = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.TERMINATED,
-}
-"""What ends a process, and what it ends with."""
 
 
 class Interrupted(MirrorError):

@@ -27,20 +27,30 @@ from tui.headless import work
 from tui.headless.output import reader_may_leave
 from tui.headless.progress import LiveLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
-from tui.headless.stoppable import SIGNALS
+from tui.signals import SIGNALS
 
 LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a verification; `mended` of the `damaged` filesets are right again."""
+    """What came of a verification; `mended` of the `damaged` filesets are right again.
+
+    `refused` of the published indexes that were found wrong can't be written anew.
+    """
 
     progress: Verification
     findings: list[FindingLine]
     damaged: int
     mended: int
+    refused: int
+    repair: bool
     stopped_by: ExitCode | None = None
+
+    @property
+    def indexes(self) -> int:
+        """How many published indexes of products and roots were found wrong."""
+        return sum(not one.fileset for one in self.findings)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -50,7 +60,8 @@ class Outcome:
         if self.progress.stopped is not None:
             return ExitCode.DISK if self.progress.failed else ExitCode.DRAINED
         strange = any(one.stranger for one in self.findings)
-        return ExitCode.FAILURES if strange or self.mended < self.damaged else ExitCode.OK
+        wrong = self.mended < self.damaged or (self.refused if self.repair else self.indexes)
+        return ExitCode.FAILURES if strange or wrong else ExitCode.OK
 
 
 def verify(config_file: Path | None, target: Target, wish: Wish, *, as_json: bool, quiet: bool) -> ExitCode:
@@ -64,7 +75,7 @@ def verify(config_file: Path | None, target: Target, wish: Wish, *, as_json: boo
         if as_json:
             click.echo(json.dumps(_json(outcome)))
         elif not quiet or outcome.exit_code is not ExitCode.OK:
-            _print(outcome, wish)
+            _print(outcome)
     return outcome.exit_code
 
 
@@ -84,7 +95,7 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
                 drawing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await drawing
-        return await follower.outcome(stopped_by)
+        return await follower.outcome(stopped_by, wish.repair)
 
 
 async def _work(config: Config, target: Target, wish: Wish, follower: Follower) -> ExitCode | None:
@@ -155,7 +166,7 @@ class Follower:
         again = f"; {counted(self._mending, 'fileset')} to fetch again" if self._mending else ""
         return f"verified {read}{format_bytes(done.bytes)} ({share}){again}"
 
-    async def outcome(self, stopped_by: ExitCode | None) -> Outcome:
+    async def outcome(self, stopped_by: ExitCode | None, repair: bool) -> Outcome:
         """Return what came of it. Raises ConfigError if it was refused."""
         command = await commands.get(self._db, self._number)
         if command is not None and command.state == "refused":
@@ -165,7 +176,8 @@ class Follower:
             raise ConfigError("verify: the engine ended before it began; run it again")
         findings = await verification.findings(self._db, self._number)
         damaged, mended = await verification.mended(self._db, self._number)
-        return Outcome(progress, findings, damaged, mended, stopped_by)
+        refused = await verification.indexes_refused(self._db, self._number)
+        return Outcome(progress, findings, damaged, mended, refused, repair, stopped_by)
 
 
 def _json(outcome: Outcome) -> dict[str, object]:
@@ -182,16 +194,17 @@ def _json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _print(outcome: Outcome, wish: Wish) -> None:
+def _print(outcome: Outcome) -> None:
     for one in outcome.findings:
         place = "/".join(display(part) for part in (one.mirror, one.product, one.fileset, one.file) if part)
         click.echo(f"{one.damage:<10} {place}")
         click.echo(f"{'':<10} {display(one.detail)}")
     done = outcome.progress
     read = f"{counted(done.done_filesets, 'fileset')}, {counted(done.done_files, 'file')}"
-    verdict = f"{counted(outcome.damaged, 'fileset')} damaged" if outcome.damaged else "no damage"
-    again = f", {outcome.mended:,} of them right again" if outcome.damaged and wish.repair else ""
-    click.echo(f"verified {read}, {format_bytes(done.done_bytes)}: {verdict}{again}")
+    verdict = [f"{counted(outcome.damaged, 'fileset')} damaged"] if outcome.damaged else []
+    verdict += [f"{outcome.mended:,} of them right again"] if outcome.damaged and outcome.repair else []
+    verdict += [f"{outcome.indexes:,} of the indexes wrong"] if outcome.indexes else []
+    click.echo(f"verified {read}, {format_bytes(done.done_bytes)}: {', '.join(verdict) or 'no damage'}")
     if done.stopped:
         click.echo(f"ended early: {display(done.stopped)}; {done.filesets - done.done_filesets:,} filesets not read")
     if outcome.mended < outcome.damaged:

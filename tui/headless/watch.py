@@ -37,6 +37,7 @@ def status(config_file: Path | None, *, as_json: bool) -> ExitCode:
                 "mirrors": report.mirrors_json(found),
                 "wishes": report.wishes_json(found, config),
                 "limits": report.limits_json(found),
+                "rests": report.rests_json(found),
             }
             click.echo(json.dumps(told))
         else:
@@ -90,6 +91,8 @@ def _print_status(config: Config, found: Report) -> None:
     click.echo(f"engine: {running or 'not running'}")
     if words := limit_words(found.limits):
         click.echo(f"limits: {words}; `mirrortui limit` sets them back")
+    for line in rest_lines(found):
+        click.echo(line)
     wishes = {one.mirror: one for one in report.wishes(found, config)}
     for mirror in found.mirrors:
         configured = next((one for one in config.mirrors if one.name == mirror.name), None)
@@ -123,6 +126,12 @@ def _print_mirror(mirror: MirrorStatus, lag_limit: Callable[[str], float | None]
     for product in mirror.products:
         if product.selected and (product.error or product.alarm):
             click.echo(f"  ! {display(product.name)}: {display(product.error or product.alarm)}")
+
+
+def rest_lines(found: Report) -> Iterable[str]:
+    """Yield which hosts are left alone, until when, and why."""
+    for host, until, reason in found.rests:
+        yield f"{display(host)} is left alone until {format_time(until)}: {display(reason)}"
 
 
 def limit_words(limits: Limits) -> str:

@@ -10,12 +10,13 @@ from pathlib import Path
 import click
 
 from core.config import Config
-from core.engine.lease import held
+from core.engine.lease import held, signal_end
 from core.errors import ConfigError, ExitCode
 from core.model import CommandKind
 from core.store import commands, operate, queries
 from core.store.commands import Command, Target
 from core.store.database import Database
+from core.store.identity import OtherVersion
 from core.store.operate import NothingMatches
 from core.text import display
 from tui.headless import settings
@@ -42,6 +43,10 @@ def send(
         config.mirror(mirror)
     target = Target(filesets=filesets, mirror=mirror, product=product, kind=of_kind, value=value)
     with state_errors_told(config.engine.state):
+        if kind == CommandKind.STOP and asyncio.run(_signalled(config.engine.state, at_once=value == "now")):
+            with reader_may_leave():
+                click.echo("stop: the engine is of another version, and was told by a signal")
+            return ExitCode.OK
         answer, hints = asyncio.run(_send(config, CommandKind(kind), target))
     with reader_may_leave():
         _print_answer(config, kind, answer)
@@ -66,6 +71,18 @@ async def _send(config: Config, kind: CommandKind, target: Target) -> tuple[Comm
         answer = await _await_answer(db, number, state)
         resumes_mirrors = kind is CommandKind.RESUME and target.product is None
         return answer, await _paused_products(db, target.mirror) if resumes_mirrors else []
+
+
+async def _signalled(state: Path, *, at_once: bool) -> bool:
+    """Have the engine at work end by a signal if it is of another version, whose commands may differ; tell if it is."""
+    if not held(state):
+        return False
+    try:
+        async with await Database.open_reader(state):
+            return False
+    except OtherVersion:
+        signal_end(state, at_once=at_once)
+        return True
 
 
 async def _await_answer(db: Database, number: int, state: Path) -> Command | None:

@@ -37,7 +37,7 @@ from tui.headless.output import reader_may_leave
 from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
-from tui.headless.stoppable import SIGNALS
+from tui.signals import SIGNALS, end_at_once
 from tui.trouble import told
 
 log = logging.getLogger(__name__)
@@ -148,8 +148,11 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: there is no use in looking for garbage in it, again and again
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        end_at_once()
 
 
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
@@ -199,12 +202,17 @@ def _error_as_json(options: Options) -> Iterator[None]:
         yield
     except Exception as error:
         if options.as_json:
-            code, message = told(error)
-            elapsed = time.monotonic() - begun
-            result = Result(started, elapsed, files=0, bytes=0, filesets=0, stopped_by=None, unfinished=True)
-            with reader_may_leave():
-                click.echo(json.dumps(_json(result, Report((), ()), code, message)))
+            tell_as_json(error, started, time.monotonic() - begun)
         raise
+
+
+def tell_as_json(error: Exception, started: float | None = None, elapsed: float = 0.0) -> None:
+    """Print the JSON object of a run that `error` ended, after so many seconds; `started` None: right now."""
+    code, message = told(error)
+    begun = time.time() if started is None else started
+    result = Result(begun, elapsed, files=0, bytes=0, filesets=0, stopped_by=None, unfinished=True)
+    with reader_may_leave():
+        click.echo(json.dumps(_json(result, Report((), ()), code, message)))
 
 
 def _json(result: Result, found: Report, code: ExitCode, error: str | None = None) -> dict[str, object]:
@@ -226,13 +234,15 @@ def _print_summary(result: Result, found: Report) -> None:
         f"fetched {counted(result.files, 'file')}, {format_bytes(result.bytes)} "
         f"in {format_duration(result.elapsed)}"
     )
+    for words in result.moves:
+        click.echo(words)
     for mirror in found.mirrors:
         _print_problems(mirror)
         for product in mirror.products:
             if product.selected and product.backlog_filesets:
                 click.echo(f"{mirror.name}/{display(product.name)}: {_backlog(product)} not published yet")
-    for host, until, reason in found.rests:
-        click.echo(f"{display(host)} is left alone until {format_time(until)}: {reason}")
+    for line in watch.rest_lines(found):
+        click.echo(line)
     for line in watch.failure_lines(found):
         click.echo(line)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from core.errors import FailureKind
 from core.model import FileState
 from core.store import reasons
 from core.store.screens import (
@@ -50,6 +51,11 @@ Line = Sequence[Piece]
 def fact(label: str, words: str, style: str = "") -> Line:
     """Return one line: a label, and what there is to say."""
     return [(f"{label:<{LABEL}}", "dim"), (words, style)]
+
+
+def trouble(snapshot: Snapshot) -> list[Line]:
+    """Return why nothing is known, in full."""
+    return [[(snapshot.trouble, "bad")]] if snapshot.trouble else nothing()
 
 
 def nothing() -> list[Line]:
@@ -132,10 +138,14 @@ def _cause(snapshot: Snapshot, line: ProductLine) -> str:
     blocked = line.counts.get("quarantined", 0)
     number = blocked or line.counts.get("failed", 0)
     groups = [group for group in snapshot.groups if (group.mirror, group.product) == (line.mirror, line.name)]
-    groups = [group for group in groups if group.filesets and (group.quarantined > 0) is (blocked > 0)]
+    groups = [
+        group
+        for group in groups
+        if group.filesets and group.kind != FailureKind.REJECTED and (group.quarantined > 0) is (blocked > 0)
+    ]
     if not groups:
         return line.why
-    most = max(groups, key=lambda group: group.failures)
+    most = max(groups, key=lambda group: (group.filesets, group.failures))
     said = f"{most.detail} ({fmt.amount(most.filesets)} of them)" if most.filesets < number else most.detail
     if blocked:
         return f"{line.why}: {said}"
@@ -262,7 +272,7 @@ def event_text(line: EventLine, now: float) -> list[Line]:
 def fileset_overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
     """Tell all of one fileset."""
     line = details.line
-    found = queue.mark(line)
+    found = queue.mark(line, snapshot.at)
     lines: list[Line] = [
         [(display(line.name), "bold"), ("  ", ""), (str(found), found.style)],
         fact("product", display(f"{line.mirror}/{line.product}")),

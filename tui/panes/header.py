@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from core.store.screens import MirrorLine, Overview
 from core.text import display
 from core.units import counted
+from core.urls import host_words
 from tui import format as fmt
 from tui.snapshot import Snapshot
 from tui.states import ProductState
@@ -67,12 +68,23 @@ def first_line(snapshot: Snapshot, situation: Situation, width: int) -> tuple[Wo
         "disk": disk_words(snapshot),
         "clock": [[(fmt.clock(snapshot.at), "")], []],
     }
-    left, right = _laid(forms)
+    shown = dict(forms)
     for name, kept in SHRINKS:
-        while len(forms[name]) > kept and cells(left) + len(GAP) + cells(right) > width:
-            forms[name] = forms[name][1:]
-            left, right = _laid(forms)
-    return left, right
+        while len(shown[name]) > kept and not _fits(shown, width):
+            shown[name] = shown[name][1:]
+    for name, _ in reversed(SHRINKS):  # a short form that came late may have made room for others
+        while len(shown[name]) < len(forms[name]) and _fits(more := _longer(shown, forms, name), width):
+            shown = more
+    return _laid(shown)
+
+
+def _longer(shown: Mapping[str, Forms], forms: Mapping[str, Forms], name: str) -> dict[str, Forms]:
+    return {**shown, name: forms[name][-len(shown[name]) - 1 :]}
+
+
+def _fits(forms: Mapping[str, Forms], width: int) -> bool:
+    left, right = _laid(forms)
+    return cells(left) + len(GAP) + cells(right) <= width
 
 
 def _laid(forms: Mapping[str, Forms]) -> tuple[Words, Words]:
@@ -89,7 +101,9 @@ def engine_words(snapshot: Snapshot, situation: Situation) -> Forms:
     if engine is None:
         if situation.starting:
             return [[("starting an engine ...", "")]]
-        return [[("NO ENGINE, E starts one", "bad")], [("NO ENGINE", "bad")]]
+        if situation.read_only:
+            return [[("NO ENGINE", "bad")]]
+        return [[("NO ENGINE, E starts one", "bad")], [("NO ENGINE: E", "bad")]]
     draining = overview is not None and overview.phase == "draining"
     style = "warn" if draining else "good"
     if engine.own:
@@ -112,19 +126,32 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
     quarantined = sum(line.counts.get("quarantined", 0) for line in products)
     unlisted = sum(line.error is not None for line in products)
     unlisted += sum(mirror.error is not None and mirror.stopped is None for mirror in overview.mirrors)
-    found = (
-        (sum(mirror.stopped is not None for mirror in overview.mirrors), "x", "stopped", "bad"),
-        (sum(line.alarm is not None for line in products), "!", "alarm", "bad"),
-        (damaged, "x", "damaged", "bad"),
-        (standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
-        (unlisted, "?", "unlisted", "bad"),
-        (max(0, quarantined - damaged), "q", "blocked", "bad"),
-        (failures - damaged, "x", "failed", "warn"),
-        (standing.get(ProductState.UNKNOWN, 0), "?", "unknown", "warn"),
-        (standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
-    )
-    well = ("all well", "good") if overview.products else ("no product is known yet", "dim")
-    return [(f"{glyph}{fmt.amount(number)} {word}", style) for number, glyph, word, style in found if number] or [well]
+    found = [
+        *_some(sum(mirror.stopped is not None for mirror in overview.mirrors), "x", "stopped", "bad"),
+        *_some(sum(line.alarm is not None for line in products), "!", "alarm", "bad"),
+        *_some(damaged, "x", "damaged", "bad"),
+        *_some(standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
+        *_rests(overview),
+        *_some(unlisted, "?", "unlisted", "bad"),
+        *_some(quarantined - damaged, "q", "blocked", "bad"),
+        *_some(failures - damaged, "x", "failed", "warn"),
+        *_some(standing.get(ProductState.UNKNOWN, 0), "?", "unknown", "warn"),
+        *_some(standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
+        *_some(sum(line.counts.get("held", 0) for line in products), "=", "held", "warn"),
+    ]
+    return found or [("all well", "good") if overview.products else ("no product is known yet", "dim")]
+
+
+def _some(number: int, glyph: str, word: str, style: str) -> Words:
+    return [(f"{glyph}{fmt.amount(number)} {word}", style)] if number > 0 else []
+
+
+def _rests(overview: Overview) -> Words:
+    """Return which host is left alone, and for how long; of several, how many are."""
+    rests = {host_words(one.url): one.rest.until for one in overview.mirrors if one.rest is not None}
+    if len(rests) > 1:
+        return [(f"~{len(rests)} hosts rest", "warn")]
+    return [(f"~ {display(host, 24)} rests {fmt.span(until - overview.at)}", "warn") for host, until in rests.items()]
 
 
 def shortened(wrong: Sequence[Piece], number: int) -> Words:
@@ -174,7 +201,7 @@ def second_line(snapshot: Snapshot, width: int) -> tuple[Words, Words]:
     """Say how fast it goes, and how long that will take; the graph takes what room is left."""
     flow = snapshot.throughput
     now = fmt.UNKNOWN if snapshot.engine is None else fmt.rate(flow.now) or "0 B/s"
-    most = fmt.rate(flow.highest) or "0"
+    most = fmt.rate(flow.peak) or "0"
     for right in (work_words(snapshot, True), work_words(snapshot, False)):
         room = width - len(f"{now:>10} ") - len(f" 60m, max {most}") - cells(right) - 2
         if room >= SHORTEST_GRAPH:
@@ -184,12 +211,14 @@ def second_line(snapshot: Snapshot, width: int) -> tuple[Words, Words]:
 
 
 def work_words(snapshot: Snapshot, in_full: bool) -> Words:
-    """Return what is to be done, and how long that takes at this rate."""
+    """Return what is to be done, and how long that takes at this rate, which nobody knows if all of it is set aside."""
     overview = snapshot.overview
     if overview is None:
         return []
     active = sum(line.active for line in overview.products)
-    seconds = None if overview.unread else fmt.eta(overview.left_bytes, snapshot.throughput.now)
+    coming = any(line.active or line.counts["queued"] for line in overview.products if line.selected)
+    known = coming and not overview.unread
+    seconds = fmt.eta(overview.left_bytes, snapshot.throughput.now) if known else None
     transfers = f"{counted(active, 'transfer')}  " if in_full else ""
     eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes or overview.unread else ""
     return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]

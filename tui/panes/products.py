@@ -40,11 +40,16 @@ _LOOKS = {
     ProductState.LAG: ("!", "bad"),
     ProductState.BLOCKED: ("x", "bad"),
     ProductState.FAILING: ("x", "warn"),
+    ProductState.REFUSED: ("x", "warn"),
     ProductState.FETCHING: (">", "accent"),
     ProductState.BEHIND: ("~", "accent"),
+    ProductState.HELD: ("=", "warn"),
     ProductState.CURRENT: ("+", "good"),
 }
 """The glyph and the style of each state."""
+
+NO_FIGURE = -1.0
+"""Less than any figure."""
 
 _PLACES: Mapping[str, int] = {state: place for place, state in enumerate(states.WORST)}
 
@@ -131,29 +136,22 @@ def marks_of(snapshot: Snapshot, limit: LagLimit) -> dict[int, Mark]:
 
 
 def keys(snapshot: Snapshot, view: ProductView, marks: Mapping[int, Mark]) -> list[int]:
-    """Return the keys of the rows, in order: mirrors in trouble (their id, negative), mirrored products, mirrors that
-    are paused, others.
-    """
+    """Return the keys of the rows, in order: mirrored products and mirrors in trouble (their id, negative), others."""
     lines = snapshot.overview.products if snapshot.overview else ()
-    shown = [line for line in lines if _wanted(line, view, marks[line.id])]
-    shown.sort(key=lambda line: title_of(line, True))
-    shown.sort(key=lambda line: _rank(snapshot, line, view.sort, marks), reverse=falls(view.sort, view.reverse))
-    like = view.like.casefold()
-    bare = [-one.id for one in bare_mirrors(snapshot) if like in one.name.casefold()]
-    return [
-        *(key for key in bare if marks[key].style == "bad"),
-        *(line.id for line in shown if line.selected),
-        *(key for key in bare if marks[key].style != "bad"),
-        *(line.id for line in shown if not line.selected),
+    rows = [
+        *((line.selected, title_of(line, True), line.id, _rank(snapshot, line, view.sort, marks)) for line in lines),
+        *((True, f"{one.name}/", -one.id, _rank_of_mirror(one, view.sort, marks)) for one in bare_mirrors(snapshot)),
     ]
+    shown = [row for row in rows if _fits(row[1], view, marks[row[2]])]
+    shown.sort(key=lambda row: row[1])
+    shown.sort(key=lambda row: row[3], reverse=falls(view.sort, view.reverse))
+    first = [key for mirrored, _, key, _ in shown if mirrored]
+    return [*first, *(key for mirrored, _, key, _ in shown if not mirrored and view.available)]
 
 
-def _wanted(line: ProductLine, view: ProductView, found: Mark) -> bool:
-    if not (line.selected or view.available):
-        return False
-    text = f"{line.mirror}/{line.name}".casefold()
+def _fits(name: str, view: ProductView, found: Mark) -> bool:
     inverted = view.like.startswith("!")
-    if view.like and (view.like.removeprefix("!").casefold() in text) == inverted:
+    if view.like and (view.like.removeprefix("!").casefold() in name.casefold()) == inverted:
         return False
     return troubled(found) or not view.problems
 
@@ -182,6 +180,13 @@ def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, 
         "eta": _or_endless(remaining(snapshot, line)),
     }
     return ranks[sort]
+
+
+def _rank_of_mirror(mirror: MirrorLine, sort: str, marks: Mapping[int, Mark]) -> Rank:
+    """Return the rank of a mirror of which no product is mirrored: it has a state, and no figures."""
+    word = marks[-mirror.id].word
+    ranks: dict[str, Rank] = {"worst": (-_PLACES[word], NO_FIGURE), "product": mirror.name, "state": word}
+    return ranks.get(sort, NO_FIGURE)
 
 
 def _or_endless(seconds: float | None) -> float:

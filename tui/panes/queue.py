@@ -41,10 +41,11 @@ _TO_RETRY = Mark("~", states.TROUBLES[Trouble.FAILED], "warn")
 _BLOCKED = Mark("x", states.TROUBLES[Trouble.QUARANTINED], "bad")
 _STOPPED = Mark("x", "stopped", "bad")
 _PAUSED = Mark("=", "paused", "warn")
+_RESTS = Mark("~", "host rests", "warn")
 _FETCHED_LATER = {FilesetState.DISCOVERED, FilesetState.QUEUED, FilesetState.TRANSFERRING}
 
 
-def mark(line: QueueLine) -> Mark:
+def mark(line: QueueLine, now: float) -> Mark:
     """Return where a fileset stands."""
     state = FilesetState(line.state)
     stands = state in _FETCHED_LATER and not line.active
@@ -53,6 +54,7 @@ def mark(line: QueueLine) -> Mark:
         (line.trouble == Trouble.QUARANTINED, _BLOCKED),
         (stands and line.stopped, _STOPPED),
         (stands and line.paused, _PAUSED),
+        (stands and line.rests_until is not None and line.rests_until > now, _RESTS),
         (line.trouble == Trouble.FAILED and not line.active, _TO_RETRY),
         (state is FilesetState.TRANSFERRING and stands, _WAITING),
         (True, _MARKS.get(state)),
@@ -70,15 +72,22 @@ def remaining(snapshot: Snapshot, line: QueueLine) -> float | None:
     return fmt.eta(line.bytes - line.done_bytes, snapshot.fileset_rates.get(line.id, 0.0))
 
 
+def _state(snapshot: Snapshot, line: QueueLine) -> Cell:
+    """Return where a fileset stands, or what is to become of it as soon as there is an engine."""
+    if wish := snapshot.noted.get(line.whole):
+        return Cell(f"= {display(wish)} noted", "warn", "= noted")
+    found = mark(line, snapshot.at)
+    return Cell(str(found), found.style)
+
+
 def row(snapshot: Snapshot, line: QueueLine) -> Row:
     """Return the cells of one fileset."""
-    found = mark(line)
     begun = line.done_bytes > 0 or line.state == FilesetState.TRANSFERRING
     done = share(line)
     return (
         Cell(display(line.name)),
         Cell(display(line.product), "dim"),
-        Cell(str(found), found.style),
+        _state(snapshot, line),
         Cell(f"{line.priority:+d}" if line.priority else ""),
         Cell(f"{fmt.bar(done, BAR)} {int(done * 100):3d}%" if begun else "", "accent"),
         Cell(f"{fmt.amount(line.done_files)}/{fmt.amount(line.files)}" if begun else fmt.amount(line.files)),

@@ -18,16 +18,20 @@ NAMED = 10
 class ConfirmScreen(Dialog[bool]):
     """Ask whether `lines`, the names of what is hit, shall be hit; True only if the operator says so.
 
-    `consequence` is one short sentence. With `type_to_confirm` no single key is enough: the operator types that word.
+    There are `more` names than `lines`; `consequence` is one short sentence. With `type_to_confirm` no single key is
+    enough: the operator types that word.
     """
 
     AUTO_FOCUS = "Choices, Input"
 
-    def __init__(self, title: str, lines: Sequence[str], consequence: str, type_to_confirm: str | None = None) -> None:
+    def __init__(
+        self, title: str, lines: Sequence[str], consequence: str, type_to_confirm: str | None = None, more: int = 0
+    ) -> None:
         super().__init__(title)
         self._lines = lines
         self._consequence = consequence
         self._word = type_to_confirm
+        self._more = max(0, len(lines) - NAMED) + more
 
     def body(self) -> Iterator[Widget]:
         """Yield the names, the consequence, and the way to answer."""
@@ -59,5 +63,5 @@ class ConfirmScreen(Dialog[bool]):
 
     def _names(self) -> Iterator[str]:
         yield from self._lines[:NAMED]
-        if len(self._lines) > NAMED:
-            yield f"and {len(self._lines) - NAMED:,} more"
+        if self._more:
+            yield f"and {self._more:,} more"

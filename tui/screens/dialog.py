@@ -17,6 +17,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from core.text import display
+from tui.widgets.columns import CURSOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,21 @@ class Choices(OptionList):
     ]
 
     def __init__(self, *choices: Choice) -> None:
-        lines = [Option(Content.assemble((choice.letter, "bold"), f"  {choice.text}"), choice.id) for choice in choices]
-        super().__init__(*lines, compact=True, markup=False)
+        super().__init__(
+            *(Option(_line(choice, at == 0), choice.id) for at, choice in enumerate(choices)),
+            compact=True,
+            markup=False,
+        )
         self.choices = choices
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Point to what Enter chooses, also where there are no colours."""
+        for at, choice in enumerate(self.choices):
+            self.replace_option_prompt_at_index(at, _line(choice, at == event.option_index))
+
+
+def _line(choice: Choice, chosen: bool) -> Content:
+    return Content.assemble(CURSOR if chosen else " ", (choice.letter, "bold"), f"  {choice.text}")
 
 
 class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
@@ -68,7 +81,6 @@ class Dialog(ModalScreen[ScreenResultType], Generic[ScreenResultType]):
         .dim { color: $text-muted; }
         .bad { color: $text-error; text-style: bold; }
         Choices, Choices:focus { background: transparent; background-tint: transparent; }
-        &:nocolor Choices:focus > .option-list--option-highlighted { text-style: bold underline; }
     }
     """
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-tall")]  # noqa: RUF012 - typed as a variable by its base

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from math import inf
 
 from textual.content import Content
 
@@ -21,12 +23,18 @@ from tui.snapshot import Snapshot
 from tui.widgets.table import LiveTable, Row, RowSource
 
 EMPTY = {
-    "products": "no product is known yet\n{poll} asks the source, {go_log} tells the answer, {engine} starts an engine",
+    "products": "no product is known yet\n{engine} starts an engine, which asks the source",
     "queue": "nothing waits\n{poll} in the products asks the source for what is new, {mirror} mirrors a product",
     "failed": "nothing has failed\nwhat does is listed here by its cause; {retry} tries it again",
     "log": "nothing has happened yet\nwhat the engine does, and what operators want of it, is listed here",
 }
 """What is said in a list without rows, and what to do; each name in braces stands for the key of that command."""
+SLIP_SECONDS = 1.0
+"""So long after its row went away a key may have been meant for it, and not for the one that came in its place."""
+READING = "reading the state ..."
+NOT_KNOWN = "not known"
+TITLES = {"products": "1 Products", "queue": "2 Queue", "failed": "3 Failed"}
+ASKED = "reading {urls} ...\n{go_log} tells the answer, {poll} asks again"
 NOTHING_MATCHES = "nothing matches; Esc shows all again"
 ALL_HIDDEN = "no product is mirrored\n{available} shows those that are available, {mirror} mirrors one"
 PROBLEMS = frozenset({"products", "queue", "log"})
@@ -63,6 +71,8 @@ class Lists:
         self._groups: dict[str, FailureGroup] = {}
         self.opened: frozenset[str] = frozenset()
         self._titles: dict[str, str] = {}
+        self._filters_before: dict[str, tuple[object, ...]] = {}
+        self._slipped: dict[str, float] = {}
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw all lists."""
@@ -71,6 +81,15 @@ class Lists:
         self._show_queue()
         self._show_failed()
         self._show_log()
+
+    def lament(self, snapshot: Snapshot) -> None:
+        """Tell why nothing is known, where products would be; what was drawn before stays."""
+        then = "\n{engine} ends it, and starts one of this version".format_map(_labels(self.keymap))
+        for pane, title in TITLES.items():
+            if pane not in self._titles:
+                self._title(self.by_pane[pane], pane, title)
+            self.by_pane[pane].empty = NOT_KNOWN
+        self.products.empty = (snapshot.trouble or READING) + (then if snapshot.outdated else "")
 
     # What stands in them.
 
@@ -227,24 +246,56 @@ class Lists:
         """Show rows; as long as nobody has touched the keyboard the `worst` row, or else the first, has the cursor."""
         narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
         empty = NOTHING_MATCHES if narrowed else self._empty[pane]
-        if pane == "products" and self._products and not narrowed:
-            empty = ALL_HIDDEN.format_map(_labels(self.keymap))
+        if pane == "products" and not narrowed:
+            empty = self._without_products()
         if table.empty != empty:
             table.empty = empty
-        table.show(keys, row)
+        before, filters = table.cursor_key, self._filters(pane)
+        table.show(keys, row, narrowed=any(filters))
+        if table.cursor_key != before and before is not None and self._filters_before.get(pane) == filters:
+            self._slipped[pane] = time.monotonic()
+        elif table.cursor_key != before and table is not self.log:
+            table.action_first()  # the filter hides the row that the cursor was on
+        self._filters_before[pane] = filters
         if self.untouched and keys and table is not self.log:
             table.move_to(keys[0] if worst is None else worst)
+
+    def _filters(self, pane: str) -> tuple[object, ...]:
+        """Return what hides rows of a pane, as it was when they were read."""
+        kept, view = self.preferences, self._snapshot.view
+        match pane:
+            case "products":
+                return kept.filters.get(pane, ""), kept.problems, not kept.available
+            case "queue":
+                return view.like, view.problems
+            case "failed":
+                return (view.failed_like,)
+        return kept.filters.get(pane, ""), kept.problems
+
+    def just_slipped(self, pane: str) -> bool:
+        """Tell whether the row under the cursor went away in this moment, so that the cursor is on another one."""
+        return time.monotonic() - self._slipped.get(pane, -inf) < SLIP_SECONDS
+
+    def _without_products(self) -> str:
+        """Return what is said when no product is shown, though none is filtered out."""
+        labels = _labels(self.keymap)
+        if self._products:
+            return ALL_HIDDEN.format_map(labels)
+        if self._snapshot.engine is None:
+            return self._empty["products"]
+        urls = ", ".join(dict.fromkeys(display(mirror.url) for mirror in self.config.mirrors))
+        return ASKED.format_map({**labels, "urls": urls})
 
     def sort_by_next(self, pane: str) -> None:
         """Sort the list of a pane by its next column."""
         kept = self.preferences
         match pane:
             case "queue":
-                kept.queue_sort = _after(queue.SORTS, kept.queue_sort)
+                kept.queue_sort = _after(queue.SORTS, kept.queue_sort, self.queue)
             case "failed":
-                kept.failed_sort = _after(failed.SORTS, kept.failed_sort)
+                kept.failed_sort = _after(failed.SORTS, kept.failed_sort, self.failed)
             case _:
-                kept.product_sort = _after(products.SORTS, kept.product_sort)
+                kept.product_sort = _after(products.SORTS, kept.product_sort, self.products)
 
     def turn_round(self, pane: str) -> None:
         """Reverse the list of a pane."""
@@ -261,7 +312,7 @@ class Lists:
         kept = self.preferences
         parts = [title, f"sort:{sort}" if sort else "", "problems only" if kept.problems and pane in PROBLEMS else ""]
         parts.append(f"/{display(kept.filters[pane], 30)}" if kept.filters.get(pane) else "")
-        parts.append(f"{len(table.marked):,} marked" if table.marked else "")
+        parts.append(_marked(len(table.marked), len(table.marked_in_order())))
         parts.append("FROZEN" if table.frozen else "")
         parts.append(also)
         words = "  ".join(part for part in parts if part)
@@ -274,5 +325,13 @@ def _labels(keymap: Keymap) -> dict[str, str]:
     return {id: label(keys[0]) for id, keys in keymap.items()}
 
 
-def _after(names: Sequence[str], name: str) -> str:
-    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
+def _marked(marked: int, shown: int) -> str:
+    hidden = f", {marked - shown:,} hidden" if marked > shown else ""
+    return f"{marked:,} marked{hidden}" if marked else ""
+
+
+def _after(sorts: Sequence[str], sort: str, table: LiveTable) -> str:
+    """Return the order that follows `sort`; those by a column for which there is no room are passed over."""
+    out_of_sight = {column.key for column in table.columns} - table.columns_shown
+    at = sorts.index(sort) + 1 if sort in sorts else 0
+    return next((one for one in (*sorts[at:], *sorts[:at]) if one not in out_of_sight), sorts[0])

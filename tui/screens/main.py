@@ -188,6 +188,9 @@ class MainScreen(SharpScreen[None]):
                 self.lists.show(snapshot)
                 self._explain()
                 self.details.show(snapshot, self._instead())
+            else:
+                self.lists.lament(snapshot)
+                self.details.show(snapshot, details.trouble(snapshot))
             self._show_header()
         self._tell_footer()
         if self.view() != snapshot.view:
@@ -202,9 +205,11 @@ class MainScreen(SharpScreen[None]):
         self.header.show(self.snapshot, Situation(site, state, self.read_only, standing, self.starting))
 
     def _tell_footer(self) -> None:
-        here = [command for command in COMMANDS if command.footer and self.pane in command.panes]
+        here = [command for command in COMMANDS if command.in_footer(self.pane)]
         reasons = {command.id: self._unavailable(command) for command in here}
-        self.footer.show(self.pane, {id: reason for id, reason in reasons.items() if reason})
+        starts = self.snapshot.engine is None and not (self.read_only or self.starting)
+        unavailable = {id: reason for id, reason in reasons.items() if reason}
+        self.footer.show(self.pane, unavailable, read_only=self.read_only, starts=starts)
 
     # What the lists tell.
 

@@ -17,19 +17,21 @@ Leaving: TypeAlias = Literal["detach", "drain", "stop"]
 class QuitScreen(Dialog[Leaving]):
     """Ask how to leave; None: stay.
 
-    `transfers` are under way; `own`: this dashboard started the engine; without `writable` its end is no choice.
+    `transfers` are under way, and so many filesets are queued (`waits`); `own`: this dashboard started the engine;
+    without `writable` its end is no choice.
     """
 
     AUTO_FOCUS = "Choices"
 
-    def __init__(self, transfers: int, own: bool, writable: bool = True) -> None:
+    def __init__(self, transfers: int, own: bool, writable: bool = True, waits: int = 0) -> None:
         super().__init__("Leave the dashboard?")
-        self._transfers = transfers
+        waiting = f"{counted(waits, 'fileset')} {'waits' if waits == 1 else 'wait'}."
+        self._work = f"{counted(transfers, 'transfer')} under way." if transfers or not waits else waiting
         self._choices = _choices(own, writable)
 
     def body(self) -> Iterator[Widget]:
         """Yield the state of affairs, the choices, and what the one under the cursor leads to."""
-        yield paragraph(f"{counted(self._transfers, 'transfer')} under way.")
+        yield paragraph(self._work)
         yield Choices(*self._choices)
         yield paragraph(self._choices[0].hint, "dim", id="hint")
 

@@ -57,7 +57,7 @@ class SourceStep(Step):
     def body(self) -> Iterator[Widget]:
         """Yield the fields."""
         _, *elsewhere = (display(place.parent) for place in search_places())
-        words = f"No configuration was found in this folder, {' or '.join(elsewhere)}. Three questions make one."
+        words = f"No configuration was found in this folder, {' or '.join(elsewhere)}. The fields below make one."
         with VerticalScroll(can_focus=False, classes="box") as box:
             box.border_title = "What shall be mirrored, and where to?"
             yield paragraph(words, "intro")

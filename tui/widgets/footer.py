@@ -7,6 +7,7 @@ from functools import partial
 from itertools import groupby
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.events import Click
 from textual.style import Style
@@ -15,8 +16,11 @@ from textual.widget import Widget
 
 from tui.commands import COMMANDS, Command, Keymap, by_id
 from tui.keymap import label
+from tui.widgets.columns import fit
 
 _ALWAYS = ("help", "palette")
+START = "Start"
+"""The name of the one command that is shown for a while only."""
 HINT_SECONDS = 3.0
 
 
@@ -38,15 +42,19 @@ class FooterBar(Widget):
     def __init__(self, keymap: Keymap, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self._keymap = keymap
-        self._shown: tuple[str, frozenset[str]] = ("", frozenset())
+        self._shown: tuple[str, frozenset[str], bool, bool] = ("", frozenset(), False, False)
         self._hint = ""
         self._told: Content | None = None
         self._clears: Timer | None = None
         self._forgets: Timer | None = None
 
-    def show(self, pane: str, unavailable: Mapping[str, str]) -> None:
-        """Show the commands of `pane`; those whose id is in `unavailable` are dim."""
-        shown = (pane, frozenset(unavailable))
+    def show(self, pane: str, unavailable: Mapping[str, str], *, read_only: bool = False, starts: bool = False) -> None:
+        """Show the commands of `pane`; those whose id is in `unavailable` are dim.
+
+        Those that work, and mark for it, are left out where all is `read_only`. The start of an engine comes first if
+        a key `starts` one.
+        """
+        shown = (pane, frozenset(unavailable), read_only, starts)
         if shown != self._shown:
             self._shown = shown
             self.refresh()
@@ -62,11 +70,13 @@ class FooterBar(Widget):
             self._hint = words
             self.refresh()
 
-    def tell(self, words: str, severity: str, seconds: float) -> bool:
-        """Show `words` in the place of the whole line, whatever key is pressed; or return False: there is no room."""
-        told = Content(f" {words}")
-        if told.cell_length > self.size.width:
-            return False
+    def has_room(self, words: str) -> bool:
+        """Tell whether `words` fit the line as they are."""
+        return cell_len(words) < self.size.width
+
+    def tell(self, words: str, severity: str, seconds: float) -> None:
+        """Show `words`, shortened if need be, in the place of the whole line, whatever key is pressed."""
+        told = Content(fit(f" {words}", self.size.width).rstrip())
         if self._forgets is not None:
             self._forgets.stop()
         if severity != "information":
@@ -74,7 +84,6 @@ class FooterBar(Widget):
         self._told = told
         self._forgets = self.set_timer(seconds, self.forget)
         self.refresh()
-        return True
 
     def forget(self) -> None:
         """Show the commands again."""
@@ -106,15 +115,15 @@ class FooterBar(Widget):
             await self.app.run_action(f"command('{command}')")
 
     def _entries(self) -> list[Content]:
-        pane, _ = self._shown
-        here = [
-            command for command in COMMANDS if command.footer and pane in command.panes and command.id not in _ALWAYS
-        ]
-        return [self._entry(list(same)) for _, same in groupby(here, key=lambda command: command.footer)]
+        pane, _, read_only, starts = self._shown
+        here = [command for command in COMMANDS if command.in_footer(pane) and command.id not in _ALWAYS]
+        here = [command for command in here if not (read_only and command.group == "Work")]
+        first = [self._entry([by_id("engine")])] if starts else []
+        return first + [self._entry(list(same)) for _, same in groupby(here, key=lambda command: command.footer)]
 
     def _entry(self, commands: Sequence[Command]) -> Content:
         """Return the keys of `commands`, and the name that they share; a click gives the command."""
-        _, unavailable = self._shown
+        unavailable = self._shown[1]
         dim = unavailable.issuperset(command.id for command in commands)
         styles = ("footer--dim", "footer--dim") if dim else ("footer--key", None)
         key, name = (self.get_visual_style(style, partial=True) if style else Style() for style in styles)
@@ -123,4 +132,5 @@ class FooterBar(Widget):
             Content.assemble((label(self._keymap[command.id][0]), click))
             for command, click in zip(commands, clicks, strict=True)
         )
-        return keys.stylize(key) + Content.assemble((f" {commands[0].footer}", name + clicks[0]))
+        words = commands[0].footer or START
+        return keys.stylize(key) + Content.assemble((f" {words}", name + clicks[0]))

@@ -83,9 +83,10 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
 
     # What is shown.
 
-    def show(self, keys: Sequence[Key], row: RowSource) -> None:
+    def show(self, keys: Sequence[Key], row: RowSource, *, narrowed: bool = False) -> None:
         """Show these rows: `row` tells the cells of a key, or None if it is not loaded yet.
 
+        `narrowed`: rows may be missing only because a filter hides them, and keep their marks.
         Paints what differs from what stands on the screen. Both are kept: `keys` must not be changed afterwards, and
         `row` is called again when other rows come into sight.
         """
@@ -94,6 +95,8 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
             keep = self._frozen and self._sort == self._ordered_by
             order = order.keeping(keys) if keep else Order(keys)
         self._given, self._row_of, self._ordered_by = keys, row, self._sort
+        if self._marks and not narrowed:
+            self._marks = frozenset(self._marks & order.places.keys())
         self._follow(order)
 
     @property
@@ -137,6 +140,11 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         if sort != self._sort:
             self._sort = sort
             self.paint()
+
+    @property
+    def columns_shown(self) -> frozenset[str]:
+        """The keys of the columns for which there is room."""
+        return frozenset(self.columns[place.column].key for place in arrange(self.columns, self.line_width))
 
     @property
     def empty(self) -> str:
@@ -185,8 +193,6 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         anchor = self._steady()
         top = self.top + order.follow(old, anchor) - anchor
         self._order, self._cursor = order, order.follow(old, self._cursor)
-        if self._marks and order is not old:
-            self._marks = frozenset(self._marks & order.places.keys())
         self.scroll_rows(len(order), top)
         self._tell_cursor(before)
 
@@ -216,12 +222,17 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
 
     @property
     def marked(self) -> frozenset[Key]:
-        """The keys that are marked."""
+        """The keys that are marked, those that a filter hides among them."""
         return self._marks
 
     def marked_in_order(self) -> list[Key]:
-        """Return the keys that are marked, from top to bottom."""
-        return sorted(self._marks, key=self._order.places.__getitem__)
+        """Return the keys that are marked and not hidden, from top to bottom."""
+        places = self._order.places
+        return sorted(self._marks & places.keys(), key=places.__getitem__)
+
+    def unmark_shown(self) -> None:
+        """Take the marks away but for those that a filter hides."""
+        self._set_marks(frozenset(self._marks - self._order.places.keys()))
 
     def toggle_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away."""

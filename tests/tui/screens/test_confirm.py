@@ -100,10 +100,12 @@ async def test_the_choice_under_the_cursor_is_told_without_colour(monkeypatch: p
     app = Host(question())
     async with app.run_test() as pilot:
         await pilot.pause()
-        pieces = [piece for strip in app.screen._compositor.render_strips() for piece in strip]
-        underlined = {piece.text.strip() for piece in pieces if piece.style and piece.style.underline}
-        assert {"n", "No, change nothing"} <= underlined
-        assert "Yes, do it" not in underlined
+        assert ">n  No, change nothing" in text(app)
+        assert " y  Yes, do it" in text(app)
+        await pilot.press("down")
+        await pilot.pause()
+        assert " n  No, change nothing" in text(app)
+        assert ">y  Yes, do it" in text(app)
 
 
 async def test_escape_and_a_letter_typed_at_once_is_no_answer() -> None:

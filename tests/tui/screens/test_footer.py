@@ -26,8 +26,8 @@ class Bar(Host[None]):
         (20, "  ? Help  ^p Palette"),
         (40, " Space Mark  r Retry  ? Help  ^p Palette"),
         (80, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel        ? Help  ^p Palette"),
-        (120, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel  u Poll  J/K Move  +/- Priority  / Filter"
-              "      ? Help  ^p Palette"),
+        (120, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel  J/K Move  +/- Priority  L Limits"
+              "  / Filter    ? Help  ^p Palette"),
     ],
 )  # fmt: skip
 async def test_as_many_as_fit(width: int, line: str) -> None:
@@ -88,3 +88,21 @@ def colour(app: Bar, piece: str) -> object:
     (strip,) = app.screen._compositor.render_strips()
     (style,) = {segment.style for segment in strip if segment.text == piece}
     return style and style.color
+
+
+async def test_read_only_leaves_its_room_to_what_can_be_done() -> None:
+    app = Bar()
+    async with app.run_test(size=(80, 1)) as pilot:
+        app.query_one(FooterBar).show("queue", {}, read_only=True)
+        await pilot.pause()
+        (line,) = lines(app)
+        assert "Retry" not in line
+        assert line.startswith(" / Filter  ! Problems  s Sort  Enter Details  y Copy  ")
+
+
+async def test_the_start_of_an_engine_comes_first_while_there_is_none() -> None:
+    app = Bar()
+    async with app.run_test(size=(80, 1)) as pilot:
+        app.query_one(FooterBar).show("queue", {}, starts=True)
+        await pilot.pause()
+        assert lines(app)[0].startswith(" E Start  ")

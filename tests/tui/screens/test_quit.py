@@ -54,3 +54,13 @@ async def test_read_only_can_only_detach_or_stay() -> None:
         await pilot.press("end", "enter")
         await pilot.pause()
         assert app.answers == [None]
+
+
+@pytest.mark.parametrize(
+    ("waits", "words"), [(0, "0 transfers under way."), (1, "1 fileset waits."), (2, "2 filesets wait.")]
+)
+async def test_what_only_waits_is_told_as_such(waits: int, words: str) -> None:
+    app = Host(QuitScreen(0, own=True, waits=waits))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert words in text(app)
