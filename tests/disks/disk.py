@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.whole.service import wait_until
+
 BLOCK = 1 << 16
 FILLING = "filling"
 """A file of somebody else, which takes the room away."""
@@ -69,18 +71,24 @@ class Ext4(Disk):
     def mend(self) -> None:
         """Repair it, and mount it again; nobody may have files open there."""
         run("umount", self.root)
+        # whatever runs in a mount namespace of its own has it mounted still: it would be the failed one that comes back
+        wait_until(lambda: not run("losetup", "-j", self._image), "the image to be let go")
         run("e2fsck", "-p", "-f", self._image, good=(0, 1))
         run("mount", "-o", "loop", self._image, self.root)
 
 
-def run(*command: str | Path, good: tuple[int, ...] = (0,)) -> None:
-    """Run a program of the system. Raises CannotMount if it ends with another code than `good`, or is not there."""
+def run(*command: str | Path, good: tuple[int, ...] = (0,)) -> str:
+    """Run a program of the system; return what it prints.
+
+    Raises CannotMount if it ends with another code than `good`, or is not there.
+    """
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise CannotMount(f"{command[0]} is not installed") from error
     if done.returncode not in good:
         raise CannotMount(done.stderr.strip() or f"{command[0]}: exit code {done.returncode}")
+    return done.stdout
 
 
 @contextmanager
