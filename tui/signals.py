@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from core.errors import ExitCode
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 SIGNALS = {
     signal.SIGINT: ExitCode.INTERRUPTED,
@@ -20,6 +25,12 @@ def end_at_once() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _end)
+
+
+def heed(loop: AbstractEventLoop, obey: Callable[[ExitCode], object]) -> None:
+    """Have signals call `obey` on an event loop with what they end the process with."""
+    for number, code in SIGNALS.items():
+        loop.add_signal_handler(number, obey, code)
 
 
 def _end(number: int, _frame: object) -> None:

@@ -14,7 +14,7 @@ from core.destinations.posix_place import PosixPlace
 from core.model import Damage, Durability, Finding
 from core.text import display
 
-NO_FOLDER = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+NO_FOLDER = proof.NO_DIRECTORY | {errno.ENOENT}
 """Errors of opening a folder of which nothing, or something else, is there."""
 
 

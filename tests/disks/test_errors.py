@@ -14,7 +14,7 @@ import pytest
 from tests.disks.sites import DiskSite, stopped
 from tests.servers.datastore import DataStore
 from tests.whole.service import seen
-from tests.whole.site import COMMAND, Ended, register
+from tests.whole.site import Ended, register
 
 LARGE = 3_000_000
 WORDS = {"EIO": "input/output error", "EDQUOT": "disk quota exceeded"}
@@ -70,13 +70,9 @@ def injected(site: DiskSite, call: str, error: str, path: Path, when: str) -> En
     """Run ``--once --json`` while `call` fails at `path`, at those times that `when` says; see strace(1)."""
     trace = site.folder / "trace"
     tracer = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(trace), "-P", str(path), "-e", f"trace={call}"]
-    command = [*tracer, "-e", f"inject={call}:error={error}:when={when}", *COMMAND, "--once", "--json"]
-    done = subprocess.run(
-        command, cwd=site.folder, env=site.environment, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert "INJECTED" in trace.read_text(), done
-    assert "Traceback" not in done.stderr, done.stderr
-    return Ended(done.returncode, done.stdout, done.stderr)
+    ended = site.run_under([*tracer, "-e", f"inject={call}:error={error}:when={when}"], "--once", "--json")
+    assert "INJECTED" in trace.read_text(), ended
+    return ended
 
 
 def demand_that_the_next_run_completes(site: DiskSite, expected: dict[str, bytes]) -> None:

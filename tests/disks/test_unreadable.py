@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.servers.datastore import DataStore
-from tests.whole.site import COMMAND, Site, fill, register
+from tests.whole.site import Site, fill, register
 
 FILE = "prod0/o470.chip.0/o470.chip.0.1.fits"
 
@@ -20,21 +18,24 @@ def site(tmp_path: Path, datastore: DataStore) -> Site:
     return Site(tmp_path / "site", datastore.url)
 
 
+def bad_sector(site: Site) -> list[str]:
+    """Return what a program is run under to which FILE can't be read."""
+    failing = ["-P", str(site.data / FILE), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
+    return ["strace", "-f", "-qq", "-o", str(site.folder / "trace"), *failing]
+
+
+def as_others() -> list[str]:
+    """Return what a program is run under that has no right to read everything, as root has it."""
+    lost = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}"] if os.geteuid() == 0 else []
+
+
 def test_a_file_that_cannot_be_read_is_found_and_the_others_are_read(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=1, filesets=2)
     assert site.once()["exit_code"] == 0
-    failing = ["-P", str(site.data / FILE), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(site.folder / "trace"), *failing, *COMMAND, "verify", "--json"],
-        cwd=site.folder,
-        env=site.environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["files"], found["damaged"]) == (3, 8, 1)
+    done = site.run_under(bad_sector(site), "verify", "--json")
+    found = done.json
+    assert (done.code, found["files"], found["damaged"]) == (3, 8, 1)
     [finding] = found["findings"]
     assert (finding["fileset"], finding["file"], finding["damage"]) == (
         "o470.chip.0", FILE.rpartition("/")[2], "unreadable",
@@ -49,18 +50,9 @@ def test_a_file_that_cannot_be_read_is_found_and_the_others_are_read(site: Site,
 def test_a_published_file_that_cannot_be_read_is_replaced(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=1, filesets=2)
     assert site.once()["exit_code"] == 0
-    failing = ["-P", str(site.data / FILE), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
-    done = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(site.folder / "trace"), *failing, *COMMAND, "verify", "--repair", "--json"],
-        cwd=site.folder,
-        env=site.environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["damaged"], found["mended"]) == (0, 1, 1)
+    done = site.run_under(bad_sector(site), "verify", "--repair", "--json")
+    found = done.json
+    assert (done.code, found["damaged"], found["mended"]) == (0, 1, 1)
     assert site.published() == expected
     assert len(datastore.requested(FILE)) == 2
 
@@ -71,24 +63,8 @@ def test_what_we_may_not_read_is_found_and_replaced_alone(site: Site, datastore:
     assert site.once()["exit_code"] == 0
     (site.data / what).chmod(0)
     expected |= register(datastore, "prod0", "new")
-    found = json.loads(_as_others(site, "verify", "--repair", "--json"))
+    found = site.run_under(as_others(), "verify", "--repair", "--json").json
     assert [one["damage"] for one in found["findings"]] == ["unreadable"]
     assert (found["exit_code"], found["filesets"], found["mended"]) == (0, 2, 1)
-    assert json.loads(_as_others(site, "--once", "--json"))["exit_code"] == 0
+    assert site.run_under(as_others(), "--once", "--json").json["exit_code"] == 0
     assert site.published() == expected
-
-
-def _as_others(site: Site, *arguments: str) -> str:
-    """Run the program with no right to read everything, as root has it; return what it printed."""
-    root = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"]
-    done = subprocess.run(
-        [*(root if os.geteuid() == 0 else []), *COMMAND, *arguments],
-        cwd=site.folder,
-        env=site.environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout

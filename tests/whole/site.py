@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,20 @@ class Site:
         out, err = process.communicate(timeout=SECONDS)
         assert "Traceback" not in err, err
         return Ended(process.returncode, out, err)
+
+    def run_under(self, program: Sequence[str], *arguments: str) -> Ended:
+        """Run the program under another one, strace(1) or setpriv(1), say."""
+        done = subprocess.run(
+            [*program, *COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def measured(self, *arguments: str) -> tuple[int, int]:
         """Run the program; return its exit code and its peak of memory in bytes."""

@@ -6,6 +6,15 @@ from tests.servers.datastore import DataStore, Fault
 from tests.whole.site import Site, counts, fill
 
 
+def stopped_without_a_try_lost(site: Site) -> str:
+    """Run until tries would be used up, and demand that the mirror stops instead; return the reason."""
+    for _ in range(4):
+        found = site.once()
+        assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (4, "denied")
+        assert not any(counts(found, product)["quarantined"] for product in ("prod0", "prod1"))
+    return str(found["mirrors"][0]["error"])
+
+
 def test_one_file_that_is_denied_blocks_its_fileset_alone(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=2, filesets=5)
     datastore.fault("prod0/o470.chip.0/o470.chip.0.0.fits", Fault.status(403), times=None)
@@ -53,12 +62,9 @@ def test_a_mirror_whose_indexes_are_denied_one_after_the_other_stops_and_loses_n
 ) -> None:
     expected = fill(datastore, products=2, filesets=10)
     datastore.fault("*/*/index.txt", Fault.status(403), times=None)
-    for _ in range(4):
-        found = site.once()
-        assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (4, "denied")
-        assert not any(counts(found, product)["quarantined"] for product in ("prod0", "prod1"))
-    assert "its index: " in found["mirrors"][0]["error"]
-    assert "403" in found["mirrors"][0]["error"]
+    error = stopped_without_a_try_lost(site)
+    assert "its index: " in error
+    assert "403" in error
     datastore.heal()
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
@@ -69,11 +75,7 @@ def test_a_mirror_whose_files_are_denied_one_after_the_other_stops_and_loses_no_
 ) -> None:
     expected = fill(datastore, products=2, filesets=5)
     datastore.fault("*.fits", Fault.status(403), times=None)
-    for _ in range(4):
-        found = site.once()
-        assert (found["exit_code"], found["mirrors"][0]["stopped"]) == (4, "denied")
-        assert not any(counts(found, product)["quarantined"] for product in ("prod0", "prod1"))
-    error = found["mirrors"][0]["error"]
+    error = stopped_without_a_try_lost(site)
     assert any(path in error for path in expected), error
     assert "403" in error
     datastore.heal()

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from core.errors import ExitCode, MirrorError, Stopped
 from tui.headless.progress import LiveLine, terminal_can_draw
-from tui.signals import SIGNALS
+from tui.signals import heed
 
 T = TypeVar("T")
 
@@ -35,9 +35,7 @@ async def stoppable(
         codes.append(code)
         stop()
 
-    loop = asyncio.get_running_loop()
-    for number, code in SIGNALS.items():
-        loop.add_signal_handler(number, obey, code)
+    heed(asyncio.get_running_loop(), obey)
     drawing = asyncio.create_task(LiveLine(line).run()) if show and terminal_can_draw() else None
     try:
         return await work

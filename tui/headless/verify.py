@@ -27,7 +27,7 @@ from tui.headless import work
 from tui.headless.output import reader_may_leave
 from tui.headless.progress import LiveLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
-from tui.signals import SIGNALS
+from tui.signals import heed
 
 LOOK_SECONDS = 0.2
 
@@ -115,9 +115,7 @@ async def _work(config: Config, target: Target, wish: Wish, follower: Follower) 
 async def _wait(state: Path, follower: Follower) -> ExitCode | None:
     """Wait for the engine that runs. A signal stops the verification, not the engine."""
     codes: list[ExitCode] = []
-    loop = asyncio.get_running_loop()
-    for number, code in SIGNALS.items():
-        loop.add_signal_handler(number, codes.append, code)
+    heed(asyncio.get_running_loop(), codes.append)
     asked_to_stop = False
     while not await follower.look() and held(state) and len(codes) < 2:
         if codes and not asked_to_stop:

@@ -37,7 +37,7 @@ from tui.headless.output import reader_may_leave
 from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
-from tui.signals import SIGNALS, end_at_once
+from tui.signals import end_at_once, heed
 from tui.trouble import told
 
 log = logging.getLogger(__name__)
@@ -164,9 +164,7 @@ async def _once(config: Config, options: Options, *, plan: bool = False) -> tupl
 
 async def run_engine(engine: Engine, *, show: bool = True) -> Result:
     """Run an engine, which signals stop; with `show` and a terminal draw how far it has come."""
-    loop = asyncio.get_running_loop()
-    for number, code in SIGNALS.items():
-        loop.add_signal_handler(number, engine.stop, code)
+    heed(asyncio.get_running_loop(), engine.stop)
     drawing = None
     if show and terminal_can_draw():
         drawing = asyncio.create_task(ProgressLine(engine.totals).run())

@@ -189,6 +189,13 @@ async def test_a_limit_that_makes_no_sense_is_refused(config: Config, value: str
         assert reason in await operator.refused(CommandKind.LIMIT, value=value)
 
 
+def assert_published(config: Config, body: bytes) -> None:
+    """Demand that p/f/a.dat has this body, and is listed so."""
+    published = Path(config.mirrors[0].destination) / "p/f"
+    assert (published / "a.dat").read_bytes() == body
+    assert hashlib.md5(body).hexdigest() in (published / "index.txt").read_text()
+
+
 async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: DataStore, config: Config) -> None:
     datastore.add_product("p")
     datastore.add_fileset("p", "f", {"a.dat": b"as listed", "b.dat": b"good"})
@@ -198,9 +205,7 @@ async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: Dat
         assert await operator.done(CommandKind.ACCEPT, "ps1/p/f") == "1 file accepted as seen, fetched again"
         await operator.until_state("published", "f")
         assert "nothing of it is in quarantine" in await operator.refused(CommandKind.ACCEPT, "f")
-    published = Path(config.mirrors[0].destination) / "p/f"
-    assert (published / "a.dat").read_bytes() == b"otherwise"
-    assert hashlib.md5(b"otherwise").hexdigest() in (published / "index.txt").read_text()
+    assert_published(config, b"otherwise")
 
 
 async def test_what_is_listed_passes_though_something_else_was_accepted(datastore: DataStore, config: Config) -> None:
@@ -212,9 +217,7 @@ async def test_what_is_listed_passes_though_something_else_was_accepted(datastor
         datastore.heal()
         await operator.done(CommandKind.ACCEPT, "f")
         await operator.until_state("published", "f")
-    published = Path(config.mirrors[0].destination) / "p/f"
-    assert (published / "a.dat").read_bytes() == b"as listed"
-    assert hashlib.md5(b"as listed").hexdigest() in (published / "index.txt").read_text()
+    assert_published(config, b"as listed")
 
 
 async def test_what_is_neither_listed_nor_accepted_is_refused_in_true_words(
