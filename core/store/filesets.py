@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from core.errors import FailureKind
-from core.model import FilesetState, ListedFile, Rejection, Trouble
+from core.model import OPEN_STATES, FilesetState, ListedFile, Rejection, Trouble
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
@@ -335,8 +335,14 @@ async def published(db: Database, filesets: Sequence[int], now: float) -> None:
     )
 
 
+_AT_WORK = f"state IN ({', '.join(repr(str(state)) for state in (*OPEN_STATES, FilesetState.PUBLISHED))})"
+
+
 async def judge(db: Database, filesets: Iterable[int]) -> None:
-    """Set the trouble of filesets from the state of their files."""
+    """Set the trouble of filesets from the state of their files.
+
+    What an operator or upstream has taken away has none, though a transfer that was under way may fail afterwards.
+    """
     await db.run(
         f"""WITH worst (fileset, state) AS (
                 SELECT value, (
@@ -349,6 +355,7 @@ async def judge(db: Database, filesets: Iterable[int]) -> None:
                                            WHEN 'retry_wait' THEN '{Trouble.FAILED}' ELSE '{Trouble.NONE}' END
                 FROM worst)
             UPDATE filesets SET trouble = judged.trouble FROM judged
-            WHERE filesets.id = judged.fileset AND filesets.trouble <> judged.trouble AND failure_kind IS NULL""",
+            WHERE filesets.id = judged.fileset AND filesets.trouble <> judged.trouble AND failure_kind IS NULL
+              AND {_AT_WORK}""",
         (table(filesets),),
     )

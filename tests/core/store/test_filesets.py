@@ -212,6 +212,18 @@ async def test_a_failure_is_kept_with_its_evidence(db: Database, product: int) -
     assert [tuple(one) for one in attempts] == [("integrity", 9, "e" * 32), ("transient", None, None)]
 
 
+@pytest.mark.parametrize("taken", ["held", "withdrawn"])
+async def test_what_fails_after_it_was_taken_away_is_no_trouble(db: Database, product: int, taken: str) -> None:
+    row = await transferring(db, "a", some_files(1))
+    [file] = await files.all_of(db, row.id, 0, 10)
+    await db.run("UPDATE filesets SET state = ? WHERE id = ?", (taken, row.id))
+    await files.failed(db, [failure(file.id)], NOW)
+    assert await recount_trouble(db, "a") == ""
+    if taken == "held":
+        await operate.release(db, [row.id])
+        assert await recount_trouble(db, "a") == "failed"
+
+
 async def test_trouble_follows_the_worst_file(db: Database, product: int) -> None:
     row = await transferring(db, "a", some_files(2))
     first, second = [one.id for one in await files.all_of(db, row.id, 0, 10)]
