@@ -29,22 +29,25 @@ COLUMNS = (
 SORTS = ("worst", "lag", "product", "state", "filesets", "left", "rate", "eta")
 """The columns by which one can sort, in the order in which the key goes through them."""
 
-_LOOKS = {
-    ProductState.AVAILABLE: (".", "dim"),
-    ProductState.IGNORED: (".", "dim"),
-    ProductState.STOPPED: ("x", "bad"),
-    ProductState.PAUSED: ("=", "warn"),
-    ProductState.ALARM: ("!", "bad"),
-    ProductState.UNLISTED: ("?", "bad"),
-    ProductState.UNKNOWN: ("?", "warn"),
-    ProductState.LAG: ("!", "bad"),
-    ProductState.BLOCKED: ("x", "bad"),
-    ProductState.FAILING: ("x", "warn"),
-    ProductState.REFUSED: ("x", "warn"),
-    ProductState.FETCHING: (">", "accent"),
-    ProductState.BEHIND: ("~", "accent"),
-    ProductState.HELD: ("=", "warn"),
-    ProductState.CURRENT: ("+", "good"),
+_MARKS: Mapping[str, Mark] = {
+    mark.word: mark
+    for mark in (
+        Mark(".", ProductState.AVAILABLE, "dim"),
+        Mark(".", ProductState.IGNORED, "dim"),
+        Mark("x", ProductState.STOPPED, "bad"),
+        Mark("=", ProductState.PAUSED, "warn"),
+        Mark("!", ProductState.ALARM, "bad"),
+        Mark("?", ProductState.UNLISTED, "bad"),
+        Mark("?", ProductState.UNKNOWN, "warn"),
+        Mark("!", ProductState.LAG, "bad"),
+        Mark("x", ProductState.BLOCKED, "bad"),
+        Mark("x", ProductState.FAILING, "warn"),
+        Mark("x", ProductState.REFUSED, "warn"),
+        Mark(">", ProductState.FETCHING, "accent"),
+        Mark("~", ProductState.BEHIND, "accent"),
+        Mark("=", ProductState.HELD, "warn"),
+        Mark("+", ProductState.CURRENT, "good"),
+    )
 }
 """The glyph and the style of each state."""
 
@@ -71,13 +74,7 @@ class ProductView:
 
 def mark(line: ProductLine, mirror: MirrorLine | None, limit: float | None) -> Mark:
     """Return where a product stands, the worst first."""
-    state = states.of_product(line, mirror, limit)
-    return _mark(state)
-
-
-def _mark(state: ProductState) -> Mark:
-    glyph, style = _LOOKS[state]
-    return Mark(glyph, state, style)
+    return _MARKS[states.of_product(line, mirror, limit)]
 
 
 def troubled(found: Mark) -> bool:
@@ -118,8 +115,8 @@ def bare_mirrors(snapshot: Snapshot) -> list[MirrorLine]:
 def mirror_mark(mirror: MirrorLine) -> Mark:
     """Return where a mirror stands of which no product is mirrored."""
     if mirror.stopped:
-        return _mark(ProductState.STOPPED)
-    return _mark(ProductState.UNLISTED if mirror.error else ProductState.PAUSED)
+        return _MARKS[ProductState.STOPPED]
+    return _MARKS[ProductState.UNLISTED if mirror.error else ProductState.PAUSED]
 
 
 def mirror_row(mirror: MirrorLine) -> Row:
@@ -130,8 +127,10 @@ def mirror_row(mirror: MirrorLine) -> Row:
 
 def marks_of(snapshot: Snapshot, limit: LagLimit) -> dict[int, Mark]:
     """Return where all products stand, and the mirrors that have a row of their own, by the keys of their rows."""
-    lines = snapshot.overview.products if snapshot.overview else ()
-    found = {line.id: mark(line, mirror_of(snapshot, line), limit(line)) for line in lines}
+    if snapshot.overview is None:
+        return {}
+    mirrors = {mirror.name: mirror for mirror in snapshot.overview.mirrors}
+    found = {line.id: mark(line, mirrors.get(line.mirror), limit(line)) for line in snapshot.overview.products}
     return found | {-mirror.id: mirror_mark(mirror) for mirror in bare_mirrors(snapshot)}
 
 
@@ -167,19 +166,20 @@ def worst_of(keys: Sequence[int], marks: Mapping[int, Mark]) -> int | None:
 
 
 def _rank(snapshot: Snapshot, line: ProductLine, sort: str, marks: Mapping[int, Mark]) -> Rank:
-    lag = float("inf") if line.lag is None else line.lag
-    # what is not known may be anything: it is shown where the worst is
-    ranks: dict[str, Rank] = {
-        "worst": (-_PLACES[marks[line.id].word], lag),
-        "product": line.name,
-        "state": marks[line.id].word,
-        "lag": lag,
-        "filesets": line.filesets,
-        "left": line.backlog_bytes,
-        "rate": snapshot.rates.get(line.id, 0.0),
-        "eta": _or_endless(remaining(snapshot, line)),
-    }
-    return ranks[sort]
+    return _RANKS[sort](snapshot, line, marks[line.id].word)
+
+
+_RANKS: Mapping[str, Callable[[Snapshot, ProductLine, str], Rank]] = {
+    "worst": lambda _snapshot, line, word: (-_PLACES[word], _or_endless(line.lag)),
+    "product": lambda _snapshot, line, _word: line.name,
+    "state": lambda _snapshot, _line, word: word,
+    "lag": lambda _snapshot, line, _word: _or_endless(line.lag),
+    "filesets": lambda _snapshot, line, _word: line.filesets,
+    "left": lambda _snapshot, line, _word: line.backlog_bytes,
+    "rate": lambda snapshot, line, _word: snapshot.rates.get(line.id, 0.0),
+    "eta": lambda snapshot, line, _word: _or_endless(remaining(snapshot, line)),
+}
+"""By what a product is sorted. What is not known may be anything: it is shown where the worst is."""
 
 
 def _rank_of_mirror(mirror: MirrorLine, sort: str, marks: Mapping[int, Mark]) -> Rank:
