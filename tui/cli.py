@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from core.errors import ConfigError, ExitCode, FailureKind
-from tui.headless.output import flush_all
+from core.errors import ExitCode, FailureKind
+from tui.headless.output import flush_all, say
 from tui.signals import end_at_once
+from tui.trouble import told
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -385,32 +389,27 @@ def demo(context: click.Context, once: bool, folder: Path | None, headless: bool
 def main() -> None:
     """Run the command line; every error that an operator can act on is one clear message and an exit code."""
     end_at_once()
+    begun = time.time()
     try:
         sys.exit(cli.main(prog_name="mirrortui", standalone_mode=False))
     except click.UsageError as error:
         error.show()
-        if "--json" in sys.argv:
-            _tell_as_json(error)
-        sys.exit(ExitCode.USAGE)
+        sys.exit(_end(ExitCode.USAGE, error.format_message(), begun))
     except Exception as error:
-        sys.exit(_tell(error))
+        code, message = told(error)
+        if code is ExitCode.INTERNAL:
+            logging.getLogger("mirrortui").exception("internal error")
+        click.echo(f"mirrortui: {message}", err=True)
+        sys.exit(_end(code, message, begun))
     finally:
         flush_all()
 
 
-def _tell_as_json(error: click.UsageError) -> None:
-    from tui.headless import work
+def _end(code: ExitCode, message: str, begun: float) -> ExitCode:
+    """Return the exit code of a command that failed, which is told as the JSON object that was asked for, too."""
+    if "--json" in sys.argv:
+        from tui.headless import work
 
-    work.tell_as_json(ConfigError(error.format_message()))
-
-
-def _tell(error: Exception) -> ExitCode:
-    import logging
-
-    from tui.trouble import told
-
-    code, message = told(error)
-    if code is ExitCode.INTERNAL:
-        logging.getLogger("mirrortui").error("internal error", exc_info=error)
-    click.echo(f"mirrortui: {message}", err=True)
+        once = "--once" in sys.argv
+        say(json.dumps(work.failed(code, message, begun) if once else {"exit_code": int(code), "error": message}))
     return code

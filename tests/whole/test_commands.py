@@ -166,9 +166,18 @@ def test_json_is_one_object_also_when_there_is_nothing_to_tell_but_an_error(site
 def test_json_is_one_object_also_when_the_command_line_is_wrong(site: Site, arguments: list[str]) -> None:
     ended = site.run(*arguments)
     assert (ended.code, ended.json["exit_code"]) == (2, 2)
-    assert ended.json.keys() == KEYS
+    assert ended.json.keys() == (KEYS if "--once" in arguments else {"exit_code", "error"})
     assert ended.json["error"] in ended.err
     assert "Try 'mirrortui" in ended.err
+
+
+@pytest.mark.parametrize("command", ["status", "failures", "verify", "rebuild"])
+def test_json_is_one_object_also_when_the_configuration_is_wrong(site: Site, command: str) -> None:
+    site.config.write_text("[[mirror")
+    ended = site.run(command, "--json")
+    assert (ended.code, ended.json["exit_code"]) == (2, 2)
+    assert "mirrortui.toml" in ended.json["error"]
+    assert ended.json["error"] in ended.err
 
 
 @pytest.mark.parametrize("content", [b"no database " * 1000, b"foreign"])

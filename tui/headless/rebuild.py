@@ -19,7 +19,6 @@ from tui.headless import settings
 from tui.headless.output import reader_may_leave
 from tui.headless.state_errors import state_errors_told
 from tui.headless.stoppable import stoppable
-from tui.trouble import told
 
 LONGEST = 1000
 """Characters of a line that tells what was left out: a path of three names, and the reason."""
@@ -27,14 +26,7 @@ LONGEST = 1000
 
 def rebuild(config_file: Path | None, mirror: str | None, *, trust_index: bool, as_json: bool, quiet: bool) -> ExitCode:
     """Make a new state file from the published trees; say what was found, and what was left out and why."""
-    try:
-        rebuilt = _rebuild(config_file, mirror, trust_index=trust_index, show=not quiet)
-    except Exception as error:
-        if as_json:
-            code, message = told(error)
-            with reader_may_leave():
-                click.echo(json.dumps({"exit_code": int(code), "error": message}))
-        raise
+    rebuilt = _rebuild(config_file, mirror, trust_index=trust_index, show=not quiet)
     code = ExitCode.OK if rebuilt.whole else ExitCode.FAILURES
     with reader_may_leave():
         if as_json:

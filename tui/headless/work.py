@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,6 @@ from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.state_errors import state_errors_told
 from tui.signals import end_at_once, heed
-from tui.trouble import told
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +61,12 @@ class Options:
 
 def once(config_file: Path | None, options: Options) -> ExitCode:
     """Bring everything up to date, say what was done, and return what it amounts to."""
-    with _error_as_json(options):
-        config = prepare(config_file, options)
-        with state_errors_told(config.engine.state):
-            result, found = run_in_loop(_once(config, options))
-        code = result.stopped_by or report.exit_code(found)
-        if result.unfinished and code is ExitCode.OK:
-            code = ExitCode.DRAINED
+    config = prepare(config_file, options)
+    with state_errors_told(config.engine.state):
+        result, found = run_in_loop(_once(config, options))
+    code = result.stopped_by or report.exit_code(found)
+    if result.unfinished and code is ExitCode.OK:
+        code = ExitCode.DRAINED
     with reader_may_leave():
         if options.as_json:
             click.echo(json.dumps(_json(result, found, code)))
@@ -92,12 +90,11 @@ def serve(config_file: Path | None, *, verbose: bool, while_watched: bool = Fals
 
 def dry_run(config_file: Path | None, options: Options) -> ExitCode:
     """Find out, on a copy of the state, what there is to fetch; print it."""
-    with _error_as_json(options):
-        config = prepare(config_file, options)
-        result, found = _plan(config, options)
-        code = report.exit_code(found)
-        if code in (ExitCode.DRAINED, ExitCode.FAILURES):
-            code = ExitCode.OK
+    config = prepare(config_file, options)
+    result, found = _plan(config, options)
+    code = report.exit_code(found)
+    if code in (ExitCode.DRAINED, ExitCode.FAILURES):
+        code = ExitCode.OK
     with reader_may_leave():
         if options.as_json:
             click.echo(json.dumps(_json(result, found, code)))
@@ -192,25 +189,10 @@ def _backlog(product: ProductStatus) -> str:
     )
 
 
-@contextlib.contextmanager
-def _error_as_json(options: Options) -> Iterator[None]:
-    """Print an error as the JSON object that was asked for, before it goes its way."""
-    started, begun = time.time(), time.monotonic()
-    try:
-        yield
-    except Exception as error:
-        if options.as_json:
-            tell_as_json(error, started, time.monotonic() - begun)
-        raise
-
-
-def tell_as_json(error: Exception, started: float | None = None, elapsed: float = 0.0) -> None:
-    """Print the JSON object of a run that `error` ended, after so many seconds; `started` None: right now."""
-    code, message = told(error)
-    begun = time.time() if started is None else started
-    result = Result(begun, elapsed, files=0, bytes=0, filesets=0, stopped_by=None, unfinished=True)
-    with reader_may_leave():
-        click.echo(json.dumps(_json(result, Report((), ()), code, message)))
+def failed(code: ExitCode, error: str, started: float) -> dict[str, object]:
+    """Return the JSON object of a run that began then, and did nothing but fail."""
+    result = Result(started, time.time() - started, files=0, bytes=0, filesets=0, stopped_by=None, unfinished=True)
+    return _json(result, Report((), ()), code, error)
 
 
 def _json(result: Result, found: Report, code: ExitCode, error: str | None = None) -> dict[str, object]:
