@@ -46,8 +46,10 @@ class Actions:
             return f"not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
         if command.writes and main.read_only:
             return "this dashboard is read-only"
-        if command.id in {"files", "errors"} and not self._hits.a_fileset():
+        if command.id == "files" and not self._hits.a_fileset():
             return "put the cursor on a fileset"
+        if command.id == "errors" and main.subject is None:
+            return "put the cursor on a product or a fileset"
         if command.id == "engine":
             startable = main.snapshot.engine is None or main.snapshot.outdated
             return None if startable else "an engine runs already"

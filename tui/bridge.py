@@ -66,6 +66,7 @@ class _Failed:
     took: float = 0.0
     wanted: tuple[str, frozenset[str]] = ("", frozenset())
     kinds: Mapping[str, int] = field(default_factory=dict)
+    all_groups: tuple[FailureGroup, ...] = ()
     groups: tuple[FailureGroup, ...] = ()
     lines: tuple[FailureLine, ...] = ()
 
@@ -160,6 +161,7 @@ class Bridge:
             queue=self._queue,
             lines=lines,
             noted=noted,
+            failing=failed.all_groups,
             groups=failed.groups,
             failures=failed.lines,
             events=self._events,
@@ -189,10 +191,12 @@ class Bridge:
         wanted, age = (view.failed_like, view.opened), at - before.at
         due = age >= FAILURES_SECONDS or kinds != before.kinds
         if wanted != before.wanted or (due and age >= before.took * REST_FACTOR):
-            groups = await screens.failure_groups(db, view.failed_like)
+            everything = await screens.failure_groups(db)
+            groups = await screens.failure_groups(db, view.failed_like) if view.failed_like else everything
             listed = [one.key for one in groups if not one.many or one.key in view.opened]
             lines = await screens.failure_lines(db, like=view.failed_like, groups=listed)
-            self._failed = _Failed(at, self._ticks() - at, wanted, kinds, tuple(groups), tuple(lines))
+            took = self._ticks() - at
+            self._failed = _Failed(at, took, wanted, kinds, tuple(everything), tuple(groups), tuple(lines))
         return self._failed
 
     def _meter(self, overview: Overview) -> None:

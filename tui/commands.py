@@ -119,7 +119,7 @@ COMMANDS: tuple[Command, ...] = (
     _view("freeze", "z", "Freeze", "Keep the rows in their order while numbers change.", LISTS, "Freeze"),
     _view("overview", "o", "Overview", "Details: the state in short.", footer="Show"),
     _view("files", "f", "Files", "Details: the files of the fileset.", footer="Show"),
-    _view("errors", "e", "Errors", "Details: what failed, when, and why.", footer="Show"),
+    _view("errors", "e", "Errors", "Details: what failed, why, and what comes next.", footer="Show"),
     _view("back", "escape", "Back", "Take back the filter, then the marks, then go to the list."),
     _move("down", "j", "Next row", "Also the arrow key."),
     _move("up", "k", "Previous row", "Also the arrow key."),

@@ -68,8 +68,10 @@ class Snapshot:
     overview: Overview | None = None
     queue: tuple[int, ...] = ()
     lines: Mapping[int, QueueLine] = field(default_factory=dict)
+    failing: tuple[FailureGroup, ...] = ()
+    """All that failed."""
     groups: tuple[FailureGroup, ...] = ()
-    """All that failed and that the filter lets through."""
+    """What of it the filter lets through."""
     failures: tuple[FailureLine, ...] = ()
     """Line by line, where it is little or was asked for."""
     events: tuple[EventLine, ...] = ()

@@ -83,6 +83,21 @@ async def test_a_filter_counts_and_hits_what_it_lets_through(tmp_path: Path) -> 
         assert (kind, target["filesets"]) == ("retry", ["ps1/gpc1-raw/gpc1-raw.08120"])
 
 
+async def test_a_product_tells_what_of_it_failed_whatever_the_filter(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.press("3", "/", *"nothing like it", "enter")
+        await play.sees("3 Failed 0")
+        await play.to("1 Products", "gpc1-raw")
+        await play.press("e")
+        await play.sees("540 files", "x integrity")
+        await play.sees("540 in quarantine")
+        await play.sees("3,780 to be tried again")
+        assert not [line for line in play.screen() if "[f]iles" in line]
+        await play.press("escape")
+        await play.to("1 Products", "md-al")
+        await play.sees("Nothing of it has failed.")
+
+
 async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.press("3", "s", "s")

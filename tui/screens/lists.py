@@ -16,7 +16,7 @@ from core.units import counted
 from tui.commands import Keymap
 from tui.format import Mark
 from tui.keymap import label
-from tui.panes import details, failed, log, products, queue
+from tui.panes import failed, log, product_page, products, queue
 from tui.panes.products import ProductView
 from tui.preferences import Preferences
 from tui.snapshot import Snapshot
@@ -143,7 +143,7 @@ class Lists:
             words = mirrors[0].stopped or mirrors[0].error or mirrors[0].paused
         elif lines := self.product_lines([key]) if pane == "products" else []:
             line = lines[0]
-            words = details.reason(snapshot, line, self.lag_limit(line)) if line.selected else line.description
+            words = product_page.reason(snapshot, line, self.lag_limit(line)) if line.selected else line.description
         elif pane == "queue" and isinstance(key, int) and key in snapshot.lines:
             words = snapshot.lines[key].failure
         elif groups := self.groups([key]) if pane == "failed" else []:

@@ -10,7 +10,8 @@ from textual.content import Content
 
 from core.store.screens import FilesetDetails, ProductDetails, ProductLine
 from core.text import display
-from tui.panes import details as pane
+from tui.panes import fileset_page, product_page
+from tui.panes.details import LABEL, nothing
 from tui.snapshot import Snapshot
 from tui.widgets.prose import Piece, Prose
 from tui.widgets.table import LiveTable
@@ -35,8 +36,10 @@ class DetailsPane(Vertical):
         self.tab = TABS[0]
         self._limit = limit
         self._permanent = permanent
-        self.text = Prose(hang=pane.LABEL, id="text")
-        self.files = LiveTable(pane.FILE_COLUMNS, id="files", empty="no files are known until the index is read")
+        self.text = Prose(hang=LABEL, id="text")
+        self.files = LiveTable(
+            fileset_page.FILE_COLUMNS, id="files", empty="no files are known until the index is read"
+        )
 
     def compose(self) -> ComposeResult:
         """The tabs, and under them what the chosen one shows."""
@@ -45,7 +48,7 @@ class DetailsPane(Vertical):
 
     def on_mount(self) -> None:
         """Show the first tab."""
-        self.text.show(self._heading(), pane.nothing())
+        self.text.show(self._heading(), nothing())
 
     def choose(self, tab: str) -> None:
         """Show this tab, with the next snapshot."""
@@ -59,9 +62,9 @@ class DetailsPane(Vertical):
         """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`."""
         self.set_class(self.tab == "files" and isinstance(snapshot.details, FilesetDetails), "-files")
         self._entitle(snapshot)
-        self.text.show(self._heading(), self._lines(snapshot) if instead is None else instead)
+        self.text.show(self._heading(snapshot.details), self._lines(snapshot) if instead is None else instead)
         rows = {line.id: line for line in snapshot.files}
-        self.files.show(tuple(rows), lambda key: pane.file_row(rows[key], snapshot.at) if key in rows else None)
+        self.files.show(tuple(rows), lambda key: fileset_page.file_row(rows[key], snapshot.at) if key in rows else None)
 
     def _entitle(self, snapshot: Snapshot) -> None:
         """Name the fileset on the tabs that don't tell it."""
@@ -71,16 +74,20 @@ class DetailsPane(Vertical):
             self._named = name
             self.border_title = Content(f"4 Details{name}")
 
-    def _heading(self) -> list[Piece]:
-        return [(f"[{tab[0]}]{tab[1:]} ", "bold" if tab == self.tab else "dim") for tab in TABS]
+    def _heading(self, subject: ProductDetails | FilesetDetails | None = None) -> list[Piece]:
+        tabs = [tab for tab in TABS if tab != "files" or isinstance(subject, FilesetDetails)]
+        shown = self.tab if self.tab in tabs else TABS[0]
+        return [(f"[{tab[0]}]{tab[1:]} ", "bold" if tab == shown else "dim") for tab in tabs]
 
     def _lines(self, snapshot: Snapshot) -> Sequence[Sequence[Piece]]:
         match snapshot.details:
+            case ProductDetails() as product if self.tab == "errors":
+                return product_page.errors(snapshot, product.line)
             case ProductDetails() as product:
                 limit, width = self._limit(product.line), self.text.line_width
-                return pane.product_overview(snapshot, product, limit, self._permanent, width)
+                return product_page.overview(snapshot, product, limit, self._permanent, width)
             case FilesetDetails() as fileset if self.tab == "errors":
-                return pane.attempts(snapshot, fileset.attempts)
+                return fileset_page.attempts(snapshot, fileset.attempts)
             case FilesetDetails() as fileset:
-                return pane.fileset_overview(snapshot, fileset)
-        return pane.nothing()
+                return fileset_page.overview(snapshot, fileset)
+        return nothing()
