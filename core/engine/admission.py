@@ -175,8 +175,9 @@ class Admission:
                 admitted += await self._admit(product, mirror, None if urgent else shares)
         return admitted
 
-    def _shares(self, mirror: MirrorRun) -> Shares:
-        runs = (run for run in self._scheduler.runs.values() if run.mirror is mirror)
+    def _shares(self, mirror: MirrorRun, *, again: bool = False) -> Shares:
+        """Return the shares of filesets that failed before (`again`), or of the others: neither keeps the other out."""
+        runs = (run for run in self._scheduler.runs.values() if run.mirror is mirror and run.again is again)
         return Shares(runs, set(mirror.products) - self._exhausted)
 
     async def _admit(self, product: int, mirror: MirrorRun, shares: Shares | None) -> int:
@@ -229,7 +230,7 @@ class Admission:
             return
         if row.next_try is not None and row.next_try > self._context.now():
             return
-        if not self._shares(mirror).room(row.product_id).filesets:
+        if not self._shares(mirror, again=bool(row.trouble)).room(row.product_id).filesets:
             if fileset not in self._revoked:
                 self._resumable.append(fileset)
             return

@@ -24,7 +24,7 @@ from core.store.ids import MAX_FILES
 from core.store.records import FilesetRow
 from core.store.refusals import Refusals
 from core.text import display
-from core.transfer.hosts import FAILURES_TO_REST, FIRST_REST, Hosts, Trust
+from core.transfer.hosts import FAILURES_TO_REST, FIRST_REST, Hosts
 from core.transfer.retry import next_step
 
 log = logging.getLogger(__name__)
@@ -70,9 +70,8 @@ class Indexer:
 
     def goes_on_within(self, seconds: float) -> bool:
         """Tell whether reading that was cut short can go on within this time."""
-        now = time.monotonic()
-        until = self._hosts.state(self._mirror.host, now).until or now
-        return self._cut_short and self._mirror.working and until - now <= seconds
+        wait = self._hosts.index_opens_at(self._mirror.host) - time.monotonic()
+        return self._cut_short and self._mirror.working and wait <= seconds
 
     async def run(self) -> None:
         """Read indexes for ever: look for more each time `wake` is set, and when a slot has become free."""
@@ -110,13 +109,15 @@ class Indexer:
     async def _due(self) -> list[FilesetRow]:
         """Return filesets whose index is to be read now, but for those under way."""
         found: list[FilesetRow] = []
-        for product in list(self._mirror.products):
-            found += await filesets.to_index(self._context.db, product, self._context.now(), GROUP)
+        now, products = self._context.now(), list(self._mirror.products)
+        for product in products:
+            found += await filesets.to_index(self._context.db, product, now, GROUP)
+        found += await filesets.to_index_again(self._context.db, products, now, GROUP)
         return [row for row in found if row.id not in self._reading]
 
     def _may_read(self) -> bool:
         """Tell whether the source may be asked now; a host that asked to be left alone is, for indexes too."""
-        rests = self._hosts.state(self._mirror.host, time.monotonic()).trust is Trust.RESTING
+        rests = self._hosts.index_opens_at(self._mirror.host) > time.monotonic()
         return self._mirror.working and not rests and not self._context.draining.is_set()
 
     async def _read(self, row: FilesetRow) -> None:
@@ -189,7 +190,7 @@ class Indexer:
             reason = f"{product}/{row.name}: its index: {error.detail}"
             await self._stop(error.kind, reason)
             return
-        self._spare_the_host(error)
+        self._spare_the_host(row, error)
         next_try = None if step.answer is Answer.QUARANTINE else step.at or now
         await self._context.journal.write(
             lambda db: filesets.failed(db, row, error.kind, error.detail, next_try, True, now)
@@ -225,9 +226,15 @@ class Indexer:
             now = self._context.now()
             await self._context.journal.write(lambda db: filesets.try_at_once(db, denied, kind, now))
 
-    def _spare_the_host(self, error: SourceError) -> None:
-        """Leave a host alone that asks for it, or that fails again and again."""
-        self._failures = self._failures + 1 if error.kind is FailureKind.TRANSIENT else 0
+    def _spare_the_host(self, row: FilesetRow, error: SourceError) -> None:
+        """Leave a host alone that asks for it, or where one index after the other fails.
+
+        One that fails again tells of itself only.
+        """
+        if error.kind is not FailureKind.TRANSIENT:
+            self._failures = 0
+        elif not row.attempts:
+            self._failures += 1
         now, asked = time.monotonic(), error.retry_after or 0.0
         if asked:
             self._hosts.rest(self._mirror.host, now + asked)

@@ -123,8 +123,9 @@ class Parts:
 
     def _commanded(self, command: Command, done: bool) -> None:
         self._read_indexes()
-        if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
+        if command.kind in (CommandKind.RETRY, CommandKind.RESUME, CommandKind.NOW):
             self._hosts.forgive()
+        if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
             for poller in self.pollers:
                 poller.look()
         if command.kind is CommandKind.STOP and done:

@@ -37,6 +37,11 @@ class Run:
     dropped: bool = False
 
     @property
+    def again(self) -> bool:
+        """Whether something of it had failed before it began."""
+        return bool(self.row.trouble)
+
+    @property
     def order(self) -> tuple[int, float, int]:
         """Best first: by priority, then by place in the queue."""
         return -self.row.priority - self.mirror.config.priority, self.row.place, self.row.id

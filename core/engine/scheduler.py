@@ -99,9 +99,7 @@ class Scheduler:
         """Tell whether nothing of a run will move in this run of the program."""
         if not run.mirror.working:
             return True
-        now = self._clock()
-        until = self._hosts.state(run.mirror.host, now).until
-        return until is not None and until - now > SOON_SECONDS
+        return self._hosts.opens_at(run.mirror.host, failing=_failed_before(run)) - self._clock() > SOON_SECONDS
 
     def came(self) -> Mapping[int, int]:
         """Return how many bytes have come since this engine started, by product; of files under way, too."""
@@ -124,7 +122,8 @@ class Scheduler:
         """Add files of a run that are to be fetched, but for those that are loaded, waiting, under way or done."""
         flying = {one for one, flight in self._flights.items() if flight.run is run}
         known = flying | run.waiting | run.done | {file.id for file in run.pending}
-        run.pending.extend(row for row in rows if row.id not in known)
+        new = [row for row in rows if row.id not in known]
+        run.pending.extend(sorted(new, key=lambda row: row.attempts > 0))
 
     def add(self, run: Run) -> None:
         """Begin with the files of a fileset. Raises DiskError if its staging area can't be opened."""
@@ -153,11 +152,12 @@ class Scheduler:
     def _may_start(self, run: Run, now: float) -> bool:
         host, small = run.mirror.host, run.pending[0].size <= SMALL
         room = self._room() + self._hosts.late(host, now) + (self._ahead if small else 0)
-        return len(self._flights) < room and run.mirror.working and self._hosts.may_start(host, now)
+        free = len(self._flights) < room and run.mirror.working
+        return free and self._hosts.may_start(host, now, failing=_failed_before(run))
 
     def _doubtful(self, run: Run) -> bool:
         """Tell whether a run may keep its host in doubt, which one that is well may free of it."""
-        return run.failing and self._hosts.in_doubt(run.mirror.host)
+        return _failed_before(run) and self._hosts.in_doubt(run.mirror.host)
 
     def _room(self) -> int:
         """Return how many transfers may be under way; the probe of a host that says nothing takes no one's slot."""
@@ -225,7 +225,8 @@ class Scheduler:
             self.totals.files += 1
         else:
             if outcome.kind is FailureKind.TRANSIENT:
-                self._hosts.failed(host, file.id, self._clock(), outcome.retry_after)
+                failing = run.failing or file.attempts > 0
+                self._hosts.failed(host, file.id, self._clock(), outcome.retry_after, failing=failing)
             elif outcome.kind is FailureKind.DISK:
                 self._hosts.released(host, file.id)
             else:
@@ -387,3 +388,8 @@ class Scheduler:
     @staticmethod
     def _clock() -> float:
         return time.monotonic()
+
+
+def _failed_before(run: Run) -> bool:
+    """Tell whether what a run would fetch next has failed before, or something else of it did last."""
+    return run.failing or bool(run.pending and run.pending[0].attempts)

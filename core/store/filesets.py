@@ -11,6 +11,8 @@ from core.store.database import Database
 from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
 from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row, storable
 
+_OF_PRODUCTS = "product_id IN (SELECT value FROM json_each(:products))"
+
 
 async def get(db: Database, fileset: int) -> FilesetRow | None:
     """Return one fileset."""
@@ -27,20 +29,35 @@ async def some(db: Database, found: Iterable[int]) -> list[FilesetRow]:
 
 
 async def to_index(db: Database, product: int, now: float, limit: int) -> list[FilesetRow]:
-    """Return filesets whose index is to be read now: newly discovered ones, and those to be read again."""
+    """Return filesets whose index is to be read now, and did not fail before."""
     rows = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets
-            WHERE product_id = ? AND state = 'discovered' AND trouble <> 'quarantined'
-              AND (next_try IS NULL OR next_try <= ?)
+            WHERE product_id = ? AND state = 'discovered' AND trouble = '' AND (next_try IS NULL OR next_try <= ?)
             ORDER BY priority DESC, place LIMIT ?""",
         (product, now, limit),
     )
+    return [fileset_row(row) for row in rows]
+
+
+async def to_index_again(db: Database, products: Sequence[int], now: float, limit: int) -> list[FilesetRow]:
+    """Return filesets of `products` whose index is to be tried again now, or of which a file is in trouble, not the
+    index; and published ones, to be read again.
+    """
+    keys = {"products": table(products), "now": now, "limit": limit}
+    failed = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_trouble
+            WHERE trouble <> '' AND {_OF_PRODUCTS} AND state = 'discovered'
+              AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now))
+            ORDER BY priority DESC, place LIMIT :limit""",
+        keys,
+    )
     again = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
-            WHERE product_id = ? AND state = 'published' AND reread AND (next_try IS NULL OR next_try <= ?) LIMIT ?""",
-        (product, now, limit),
+            WHERE {_OF_PRODUCTS} AND state = 'published' AND reread AND (next_try IS NULL OR next_try <= :now)
+            LIMIT :limit""",
+        keys,
     )
-    return [fileset_row(row) for row in [*rows, *again]]
+    return [fileset_row(row) for row in [*failed, *again]]
 
 
 async def begin_index(db: Database, fileset: int) -> None:
@@ -193,9 +210,6 @@ async def begun(db: Database, now: float) -> list[int]:
         (now,),
     )
     return [row["id"] for row in rows]
-
-
-_OF_PRODUCTS = "product_id IN (SELECT value FROM json_each(:products))"
 
 
 async def next_due(db: Database, products: Sequence[int], after: float, before: float) -> bool:

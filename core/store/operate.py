@@ -258,15 +258,18 @@ async def hold(db: Database, found: Sequence[int]) -> None:
 
 
 async def release(db: Database, found: Sequence[int]) -> None:
-    """Let held or cancelled filesets go on, at once; those that upstream does not list, when it lists them again."""
+    """Let held or cancelled filesets go on, at once; those that upstream does not list, when it lists them again.
+
+    Their indexes are read again: meanwhile upstream may have mended what they were held for.
+    """
     rows = await db.rows(
         "UPDATE filesets SET wish = NULL WHERE id IN (SELECT value FROM json_each(?)) RETURNING id, state",
         (table(found),),
     )
     listed = [row["id"] for row in rows if row["state"] != "withdrawn"]
     await db.run_many(
-        """UPDATE filesets SET state = iif(index_sha256 IS NULL OR reread, 'discovered', 'queued'),
-                               tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL WHERE id = ?""",
+        """UPDATE filesets SET state = 'discovered', tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL
+           WHERE id = ?""",
         [(one,) for one in listed],
     )
     await filesets.judge(db, listed)

@@ -50,7 +50,8 @@ class HostGate:
     that hits sixteen of them counts once. After a first failure the host is suspected: one transfer at a time,
     until one succeeds. After FAILURES_TO_REST in a row, over FILES_TO_REST files, it is left alone for a while.
     A file that fails again, though others were served since it failed last, tells of itself only; of such failures
-    one is passed over for each success.
+    one is passed over for each success. A rest that nearly nothing but such files brought about, `failing` before they
+    were tried, is for these alone: what has not failed yet may show that the host works.
     """
 
     def __init__(self) -> None:
@@ -58,7 +59,8 @@ class HostGate:
         """Transfers that want to start."""
         self._running: dict[int, int] = {}
         self._starts = 0
-        self._failures = 0
+        self._failures = self._news = 0
+        """Failures in a row; and how many of them are of what had not failed before."""
         self._starts_at_failure = 0
         self._failed_files: set[int] = set()
         self._served = self._passed_over_at = 0
@@ -82,13 +84,22 @@ class HostGate:
         """True if it failed and no transfer has succeeded since."""
         return self._failures > 0
 
-    def opens_at(self) -> float:
-        """Return the time before which nothing may be started."""
-        return max(self._suspected_until, self._resting_until, self._asked_until, self._spared_until)
+    def opens_at(self, *, failing: bool = True) -> float:
+        """Return the time before which nothing may be started; what is not `failing`, if not."""
+        rests = self._resting_until if failing or self._rests_for_all else 0.0
+        return max(self._suspected_until, rests, self._asked_until)
 
-    def is_open(self, now: float) -> bool:
+    def index_opens_at(self) -> float:
+        """Return the time before which no index may be read."""
+        return max(self._resting_until if self._rests_for_all else 0.0, self._asked_until, self._spared_until)
+
+    @property
+    def _rests_for_all(self) -> bool:
+        return self._news >= FILES_TO_REST
+
+    def is_open(self, now: float, *, failing: bool = True) -> bool:
         """Tell whether this host may be asked now, as far as its own record goes."""
-        return now >= self.opens_at() and not (self._failures and self._on_probation())
+        return now >= self.opens_at(failing=failing) and not (self._failures and self._on_probation())
 
     def started(self, file_id: int) -> None:
         """A transfer was begun."""
@@ -101,7 +112,7 @@ class HostGate:
         self._served += 1
         self._served_before.pop(file_id, None)
         self.answers = True
-        self._failures = self._rests = 0
+        self._failures = self._news = self._rests = 0
         self._failed_files.clear()
         self._suspected_until = self._resting_until = 0.0
 
@@ -109,7 +120,7 @@ class HostGate:
         """A transfer ended in a way that tells nothing about the host: stopped, or the disk failed."""
         self._running.pop(file_id, None)
 
-    def failed(self, file_id: int, now: float, retry_after: float | None = None) -> None:
+    def failed(self, file_id: int, now: float, retry_after: float | None = None, *, failing: bool = False) -> None:
         """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
         start = self._running.pop(file_id, self._starts)
         self._asked_until = max(self._asked_until, now + (retry_after or 0.0))
@@ -122,6 +133,7 @@ class HostGate:
         self.answers = False
         self._failed_files.add(file_id)
         self._failures += 1
+        self._news += not failing
         self._starts_at_failure = self._starts
         self._suspected_until = now + min(2.0 ** (self._failures - 1), LONGEST_SUSPICION)
         if self._failures >= FAILURES_TO_REST and len(self._failed_files) >= FILES_TO_REST:
@@ -141,7 +153,7 @@ class HostGate:
         self._asked_until = max(self._asked_until, until)
 
     def spare(self, until: float) -> None:
-        """Start nothing before this time: the host's indexes fail."""
+        """Read no index before this time: one after the other failed."""
         self._spared_until = max(self._spared_until, until)
 
     def forgive(self) -> None:
@@ -160,11 +172,12 @@ class HostGate:
             self.spare(until)
         else:
             self._failures, self._rests = FAILURES_TO_REST, 1
-            self._resting_until = until
+            self._resting_until = until  # for what failed: something else may show that the host works by now
 
     def state(self, now: float) -> HostState:
         """Return what a screen shows."""
-        until = self.opens_at() if self.opens_at() > now else None
+        opens_at = max(self.opens_at(), self._spared_until)
+        until = opens_at if opens_at > now else None
         trust, reason = Trust.TRUSTED, ""
         if self._asked_until > now and self._asked_until >= max(self._resting_until, self._spared_until):
             trust, reason = Trust.RESTING, ASKED
@@ -203,14 +216,14 @@ class Hosts:
         """Tell how many transfers from `host` want to start."""
         self._gate(host).waiting = waiting
 
-    def may_start(self, host: str, now: float) -> bool:
-        """Tell whether one more transfer may be started at `host`.
+    def may_start(self, host: str, now: float, *, failing: bool = True) -> bool:
+        """Tell whether one more transfer, of what is `failing` or not, may be started at `host`.
 
         A host may have more than its share of the slots as long as the others' shares stay free for them.
         """
         gate = self._gate(host)
         free = self._transfers + self.extra() + self.late(host, now) - self._running
-        if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now):
+        if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now, failing=failing):
             return False
         able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
         share = max(1, self._transfers // (len(able) + 1))
@@ -258,9 +271,14 @@ class Hosts:
         self._gate(host).released(file_id)
         self._running -= 1
 
-    def failed(self, host: str, file_id: int, now: float, retry_after: float | None = None) -> None:
-        """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
-        self._gate(host).failed(file_id, now, retry_after)
+    def failed(
+        self, host: str, file_id: int, now: float, retry_after: float | None = None, *, failing: bool = False
+    ) -> None:
+        """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds.
+
+        `failing`: the file, or another one of its fileset, had failed before it was tried.
+        """
+        self._gate(host).failed(file_id, now, retry_after, failing=failing)
         self._running -= 1
         if retry_after:
             self.on_wish(host)
@@ -271,8 +289,16 @@ class Hosts:
         self.on_wish(host)
 
     def spare(self, host: str, until: float) -> None:
-        """Leave `host` alone until this time: its indexes fail."""
+        """Read no index of `host` before this time: one after the other failed."""
         self._gate(host).spare(until)
+
+    def opens_at(self, host: str, *, failing: bool) -> float:
+        """Return the time before which nothing of `host`, `failing` or not, may be started."""
+        return self._gate(host).opens_at(failing=failing)
+
+    def index_opens_at(self, host: str) -> float:
+        """Return the time before which no index of `host` may be read."""
+        return self._gate(host).index_opens_at()
 
     def forgive(self) -> None:
         """End all rests of our own making: an operator says that the trouble is over."""

@@ -103,8 +103,7 @@ def _released(fileset: Fileset) -> Fileset:
     """What failed before stays aside: to release is not to retry."""
     if fileset.state == "withdrawn":
         return replace(fileset, wish="")
-    known = fileset.index and not fileset.reread
-    return _judged(replace(fileset, state="queued" if known else "discovered", waits=False))
+    return _judged(replace(fileset, state="discovered", waits=False))
 
 
 def _cancelled(fileset: Fileset) -> Fileset:

@@ -61,21 +61,43 @@ def test_files_are_not_asked_for_when_an_index_has_asked_for_rest(tmp_path: Path
     assert expected.keys() >= {request.path for request in datastore.requested("*.fits")}
 
 
-def test_a_host_that_failed_is_left_alone_by_the_next_engine_until_an_operator_wishes_otherwise(
+def test_a_host_that_failed_is_left_alone_by_the_next_engine_but_for_what_is_new(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    failing = min(expected)
+    datastore.fault(failing, Fault.status(503), times=None)
+    assert site.once()["exit_code"] == 3
+    expected |= register(datastore, "prod0", "late")
+    host = f"{datastore.address}:{datastore.port}"
+    with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
+        db.execute("INSERT INTO hosts VALUES (?, ?, '5 failures in a row')", (host, time.time() + 1000))
+        db.execute("UPDATE files SET next_try = 0 WHERE state = 'retry_wait'")
+    datastore.heal()
+    datastore.forget()
+    assert site.once()["exit_code"] == 0, "what is new shows that the host works, and ends the rest"
+    assert f"{host} is left alone until " in site.log()
+    paths = [request.path for request in datastore.requests]
+    assert paths.index(failing) > min(paths.index(path) for path in expected if "/late/" in path)
+    assert site.published() == expected
+
+
+def test_a_host_that_fails_for_what_is_new_too_rests_until_an_operator_wishes_otherwise(
     site: Site, datastore: DataStore
 ) -> None:
     expected = fill(datastore, products=1, filesets=1)
     site.once()
     expected |= register(datastore, "prod0", "late")
+    host = f"{datastore.address}:{datastore.port}"
     with closing(sqlite3.connect(site.folder / "mirror.db")) as db, db:
-        host = f"{datastore.address}:{datastore.port}"
         db.execute("INSERT INTO hosts VALUES (?, ?, '5 failures in a row')", (host, time.time() + 1000))
+    datastore.fault("*.fits", Fault.status(503), times=None)
     datastore.forget()
     ended = site.run("--once")
-    assert ended.code == 7
+    assert ended.code == 3
     assert f"{host} is left alone until " in ended.out
-    assert not datastore.requested("prod0/late/*")
-    assert f"{host} is left alone until " in site.log()
+    assert len(datastore.requested("*.fits")) <= 2, "it was probed, one by one"
+    datastore.heal()
     assert site.run("retry", "--all").code == 0
     assert site.once()["exit_code"] == 0
     assert site.published() == expected

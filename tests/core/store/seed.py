@@ -144,3 +144,9 @@ async def recounted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]
            FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY s.product_id, f.state"""
     )
     return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
+
+
+async def to_index(db: Database, product: int, now: float = NOW) -> list[str]:
+    """Return the names of the filesets whose index is to be read, in order: new ones, and those to be read again."""
+    found = await filesets.to_index(db, product, now, 10) + await filesets.to_index_again(db, [product], now, 10)
+    return [row.name for row in found]

@@ -22,6 +22,7 @@ from tests.core.store.seed import (
     read_index,
     some_files,
     states,
+    to_index,
     transferring,
 )
 
@@ -87,11 +88,11 @@ async def test_an_index_read_for_a_fileset_that_was_held_meanwhile_queues_nothin
 
 async def test_indexes_are_read_best_first_and_when_due(db: Database, product: int) -> None:
     await db.run("UPDATE filesets SET priority = 5 WHERE name = 'c'")
-    assert [row.name for row in await filesets.to_index(db, product, NOW, 10)] == ["c", "a", "b"]
+    assert await to_index(db, product) == ["c", "a", "b"]
     await filesets.failed(db, await fileset(db, "a"), FailureKind.TRANSIENT, "timeout", NOW + 5, True, NOW)
     await filesets.failed(db, await fileset(db, "b"), FailureKind.MISSING, "404", None, True, NOW)
-    assert [row.name for row in await filesets.to_index(db, product, NOW, 10)] == ["c"]
-    assert [row.name for row in await filesets.to_index(db, product, NOW + 5, 10)] == ["c", "a"]
+    assert await to_index(db, product) == ["c"]
+    assert await to_index(db, product, NOW + 5) == ["c", "a"]
     assert await filesets.index_due(db, [product], NOW, NOW + 5)
     assert not await filesets.index_due(db, [product], NOW + 5, NOW + 10)
     assert await recount_trouble(db, "b") == "quarantined"

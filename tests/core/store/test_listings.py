@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.model import CommandKind, ListedFileset, Rejection
-from core.store import filesets, indexes, listings, operate, registry
+from core.store import indexes, listings, operate, registry
 from core.store.commands import Target
 from core.store.database import Database
 from core.store.records import ProductRow
@@ -18,6 +18,7 @@ from tests.core.store.seed import (
     read_index,
     some_files,
     states,
+    to_index,
     transferring,
 )
 
@@ -331,7 +332,7 @@ async def test_the_index_of_what_is_listed_again_is_read_again(db: Database) -> 
     await operate.hold(db, [(await fileset(db, "b")).id])
     await poll(db, product, ABC[2:])
     await poll(db, product, ABC)
-    assert [row.name for row in await filesets.to_index(db, product, NOW, 10)] == ["c", "a"]
+    assert await to_index(db, product) == ["c", "a"]
     await operate.release(db, [(await fileset(db, "b")).id])
     assert await states(db, product) == {"a": "published", "b": "discovered", "c": "discovered"}
 

@@ -12,7 +12,7 @@ from core.store import files, filesets, operate, queue
 from core.store.database import Database
 from core.store.files import Failed
 from core.store.queue import Way
-from tests.core.store.seed import NOW, add_mirror, fileset, poll, some_files, transferring
+from tests.core.store.seed import NOW, add_mirror, fileset, poll, some_files, to_index, transferring
 
 NAMES = tuple("abcdef")
 
@@ -130,7 +130,7 @@ async def test_what_is_put_first_goes_before_every_other_product_and_is_tried_at
     assert await order(db, product) == "deabcf"
     assert [(await fileset(db, name)).priority for name in "dey"] == [9, 9, 9]
     assert [one.tries for one in await files.due_in(db, begun.id, NOW)] == [3]
-    assert "d" in {one.name for one in await filesets.to_index(db, product, NOW, 10)}
+    assert "d" in await to_index(db, product)
     assert (await filesets.get(db, begun.id)).place < 1  # type: ignore[union-attr]
 
 

@@ -1,4 +1,4 @@
-from core.transfer.hosts import Hosts, Trust
+from core.transfer.hosts import LONGEST_SUSPICION, Hosts, Trust
 
 A, B, C = "a:80", "b:80", "c:80"
 
@@ -12,13 +12,15 @@ def fill(hosts: Hosts, host: str, now: float = 0.0, first: int = 0) -> int:
     return count
 
 
-def fail_in_a_row(hosts: Hosts, count: int, files: int = 2, now: float = 0.0, first: int = 0) -> float:
+def fail_in_a_row(
+    hosts: Hosts, count: int, files: int = 2, now: float = 0.0, first: int = 0, failing: bool = False
+) -> float:
     """Let `count` tries fail one after the other, each as soon as it may be made; return the time of the last one."""
     for number in range(count):
         now = max(now, hosts.state(A, now).until or now)
         assert hosts.may_start(A, now)
         hosts.started(A, first + number % files)
-        hosts.failed(A, first + number % files, now)
+        hosts.failed(A, first + number % files, now, failing=failing)
     return now
 
 
@@ -184,6 +186,34 @@ def test_the_rest_doubles_to_half_an_hour() -> None:
     assert rests == [60, 120, 240, 480, 960, 1800, 1800]
 
 
+def test_a_rest_for_files_that_had_failed_before_is_theirs_alone() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 5, files=5, failing=True)
+    assert hosts.state(A, now).trust is Trust.RESTING
+    hosts.started(A, 99)
+    hosts.released(A, 99)
+    soon = now + LONGEST_SUSPICION
+    assert not hosts.may_start(A, soon)
+    assert hosts.may_start(A, soon, failing=False)
+    assert hosts.index_opens_at(A) <= now
+    hosts.started(A, 100)
+    assert not hosts.may_start(A, soon, failing=False), "one at a time"
+    hosts.succeeded(A, 100)
+    assert hosts.may_start(A, soon)
+
+
+def test_a_host_rests_for_all_when_two_fail_that_had_not_failed_before() -> None:
+    hosts = Hosts(16, 16)
+    now = fail_in_a_row(hosts, 5, files=5, failing=True)
+    for file in (100, 101):
+        now += LONGEST_SUSPICION
+        assert hosts.may_start(A, now, failing=False)
+        hosts.started(A, file)
+        hosts.failed(A, file, now)
+    assert not hosts.may_start(A, now + LONGEST_SUSPICION, failing=False)
+    assert hosts.index_opens_at(A) == hosts.state(A, now).until
+
+
 def test_an_operator_ends_the_rests_that_the_host_did_not_ask_for() -> None:
     hosts = Hosts(16, 16)
     now = fail_in_a_row(hosts, 5)
@@ -191,6 +221,14 @@ def test_an_operator_ends_the_rests_that_the_host_did_not_ask_for() -> None:
     hosts.rest(C, now + 60)
     hosts.forgive()
     assert [fill(hosts, host, now) for host in (A, B, C)] == [1, 15, 0]
+    assert [hosts.index_opens_at(host) > now for host in (A, B, C)] == [False, False, True]
+
+
+def test_indexes_that_fail_keep_no_file() -> None:
+    hosts = Hosts(16, 16)
+    hosts.spare(A, 60.0)
+    assert hosts.index_opens_at(A) == 60.0
+    assert fill(hosts, A) == 16
 
 
 def test_a_rest_goes_on_in_the_next_engine() -> None:
@@ -205,7 +243,8 @@ def test_a_rest_goes_on_in_the_next_engine() -> None:
         later.restore(A, state.until, state.reason)
         assert later.state(A, now) == state
         assert later.asked_for(A, now) == earlier.asked_for(A, now)
-        assert not later.may_start(A, state.until - 1)
+        assert later.may_start(A, state.until - 1) is (earlier is silent)
+        assert later.may_start(A, state.until - 1, failing=False) is (earlier is not asking)
         assert fill(later, A, state.until) == (1 if earlier is failing else 16)
 
 
