@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import socket
 import time
@@ -21,7 +22,7 @@ from core.engine.watchers import deserted
 from core.errors import ExitCode
 from core.executors.local import LocalExecutor
 from core.model import Durability, Phase
-from core.store import moving, registry
+from core.store import commands, moving, registry
 from core.store.ballast import Ballast
 from core.store.database import Database
 from core.store.journal import Journal
@@ -151,6 +152,8 @@ class Engine:
             await parts.limits.apply()
             self.ready.set()
             await self._work(context, parts)
+            if not self._once:
+                await context.tell("info", f"engine ended: pid {os.getpid()}")
             await context.enter(None)
         finally:
             executor.close()
@@ -176,6 +179,7 @@ class Engine:
         """Make the state agree with the configuration, and open what it names."""
         identity = await registry.setting(journal.db, "identity") or secrets.token_hex(6)
         lease = int(await registry.setting(journal.db, "lease") or 0) + 1
+        died = await registry.setting(journal.db, "phase") is not None
         configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
 
         async def write(db: Database) -> tuple[dict[str, int], list[Move]]:
@@ -195,6 +199,11 @@ class Engine:
                 run = mirrors.build(ids[mirror.name], mirror, self._config.engine, identity)
                 context.mirrors[run.id] = run
         await context.refresh()
+        if died:
+            words = "the engine before this one did not end properly; this one goes on from the state"
+            await context.tell("warning", words)
+        if not self._once:
+            await context.tell("info", f"engine started: pid {os.getpid()}, by {commands.operator()}")
         for move in moves:
             await context.tell("warning", _words(move), mirror=move.mirror)
         self._moves = tuple(f"{move.mirror}: {_words(move)}" for move in moves)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from core.errors import FailureKind
-from core.model import CommandKind
+from core.model import CommandKind, Trouble
 from core.store import commands, evidence, filesets, verification
 from core.store.bulk import fields, table
 from core.store.commands import Target
@@ -26,7 +26,7 @@ FITTING = {
     CommandKind.REQUEUE: "(filesets.state = 'cancelled' OR filesets.wish IS 'cancelled')",
     CommandKind.RETRY: "(filesets.trouble <> '' OR filesets.rejected > 0) AND filesets.state <> 'superseded'",
     CommandKind.PRIORITY: f"filesets.state IN ({_OPEN}, 'held')",
-    CommandKind.NOW: f"filesets.state IN ({_OPEN})",
+    CommandKind.NOW: f"filesets.state IN ({_OPEN}) AND filesets.trouble <> 'quarantined'",
     CommandKind.MOVE: f"filesets.state IN ({', '.join(map(repr, QUEUE_STATES))})",
     CommandKind.ACCEPT: f"filesets.trouble = 'quarantined' AND filesets.state IN ({_OPEN})",
     CommandKind.VERIFY: "filesets.state IN ('published', 'damaged')",
@@ -104,14 +104,17 @@ async def refusals(db: Database, names: Sequence[str], kind: CommandKind) -> dic
 
 
 def _refusals(named: Mapping[str, Any], kind: CommandKind) -> dict[str, str]:
-    return {name: f"fileset {name!r} {_refusal(row['state'], kind)}" for name, row in named.items() if not row["fits"]}
+    return {name: f"fileset {name!r} {_refusal(row, kind)}" for name, row in named.items() if not row["fits"]}
 
 
-def _refusal(state: str, kind: CommandKind) -> str:
+def _refusal(row: Any, kind: CommandKind) -> str:
+    state = row["state"]
     if kind is CommandKind.MOVE and state in BEGUN:
         return "was begun already: only its priority can be raised"
     if kind is CommandKind.NOW and state == "held":
         return f"is held: {RELEASE_FIRST}"
+    if kind is CommandKind.NOW and row["trouble"] == Trouble.QUARANTINED:
+        return "is in quarantine: retry it"
     return f"is {state}: {REFUSALS.get(kind, 'nothing to do for this command')}"
 
 
@@ -120,7 +123,7 @@ async def _named(db: Database, names: Sequence[str], products: set[int], conditi
     whole = [(name, *name.split("/", 2)) for name in names if name.count("/") >= 2]
     rows = await db.rows(
         f"""WITH wanted (name, mirror, product, fileset) AS (SELECT {fields(4)} FROM json_each(?))
-            SELECT wanted.name AS wanted, filesets.id, product_id, state, ({condition}) AS fits
+            SELECT wanted.name AS wanted, filesets.id, product_id, state, trouble, ({condition}) AS fits
             FROM wanted JOIN mirrors m ON m.name = wanted.mirror
                  JOIN products p ON p.mirror_id = m.id AND p.name = wanted.product
                  JOIN filesets ON product_id = p.id AND filesets.name = wanted.fileset AND state <> 'superseded'""",
@@ -134,7 +137,7 @@ async def _named(db: Database, names: Sequence[str], products: set[int], conditi
 async def _one_named(db: Database, name: str, products: set[int], condition: str) -> Any:
     mirror, product, fileset = [None, None, *name.split("/", 2)][-3:]
     rows = await db.rows(
-        f"""SELECT filesets.id, product_id, state, ({condition}) AS fits,
+        f"""SELECT filesets.id, product_id, state, trouble, ({condition}) AS fits,
                    m.name || '/' || p.name || '/' || filesets.name AS whole
             FROM filesets JOIN products p ON p.id = product_id JOIN mirrors m ON m.id = p.mirror_id
             WHERE filesets.name = ? AND state <> 'superseded'

@@ -6,7 +6,8 @@ state: a screen costs the same at ten million files as at ten thousand. Triggers
 
 from __future__ import annotations
 
-from core.store.ids import POSITION_BITS, sql_fileset_of
+from core.store.ids import POSITION_BITS, sql_fileset_of, sql_in_range
+from core.store.transitions import LEAVES
 
 APPLICATION_ID = 0x4D525455
 """Marks a SQLite file as a state file of mirrortui (PRAGMA application_id)."""
@@ -321,5 +322,48 @@ REREAD: Migration = ("CREATE INDEX filesets_reread ON filesets (product_id, stat
 BASES: Migration = ("ALTER TABLE transfers ADD COLUMN base INTEGER NOT NULL DEFAULT 0",)
 """How much of what a transfer has received was kept from an earlier one: that has been counted."""
 
-MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES)
+_ASIDE = f"state IN ({', '.join(repr(str(state)) for state in LEAVES)})"
+
+
+def _files_counted(row: str, sign: str) -> str:
+    """Return the SQL that counts a file: staged ones of filesets that were taken out of the queue apart."""
+    return f"""
+        INSERT INTO counters (product_id, scope, state, trouble, n, files, bytes)
+        SELECT product_id, 'file', {row}.state, iif({row}.state = 'staged' AND {_ASIDE}, 'aside', ''),
+               {sign}1, {sign}1, {sign}{row}.size
+        FROM filesets WHERE id = {sql_fileset_of(f"{row}.id")}
+        ON CONFLICT DO UPDATE SET n = n + excluded.n, files = files + excluded.files, bytes = bytes + excluded.bytes;"""
+
+
+def _staged_counted(trouble: str, sign: str) -> str:
+    """Return the SQL that counts all staged files of a fileset."""
+    return f"""
+        INSERT INTO counters (product_id, scope, state, trouble, n, files, bytes)
+        SELECT NEW.product_id, 'file', 'staged', {trouble}, {sign}count(*), {sign}count(*), {sign}ifnull(sum(size), 0)
+        FROM files WHERE {sql_in_range("id", "NEW.id")} AND state = 'staged'
+        ON CONFLICT DO UPDATE SET n = n + excluded.n, files = files + excluded.files, bytes = bytes + excluded.bytes;"""
+
+
+_BEFORE, _AFTER = (f"iif({row}.{_ASIDE}, 'aside', '')" for row in ("OLD", "NEW"))
+
+STAGED: Migration = (
+    "DROP TRIGGER files_count_insert",
+    "DROP TRIGGER files_count_delete",
+    "DROP TRIGGER files_count_update",
+    f"CREATE TRIGGER files_count_insert AFTER INSERT ON files BEGIN {_files_counted('NEW', '+')} END",
+    f"CREATE TRIGGER files_count_delete AFTER DELETE ON files BEGIN {_files_counted('OLD', '-')} END",
+    "CREATE TRIGGER files_count_update AFTER UPDATE OF state, size ON files "
+    f"BEGIN {_files_counted('OLD', '-')} {_files_counted('NEW', '+')} END",
+    f"""CREATE TRIGGER filesets_count_staged AFTER UPDATE OF state ON filesets
+        WHEN (OLD.{_ASIDE}) <> (NEW.{_ASIDE})
+        BEGIN {_staged_counted(_BEFORE, "-")} {_staged_counted(_AFTER, "+")} END""",
+    "DELETE FROM counters WHERE scope = 'file'",
+    f"""INSERT INTO counters (product_id, scope, state, trouble, n, files, bytes)
+        SELECT s.product_id, 'file', f.state, iif(f.state = 'staged' AND s.{_ASIDE}, 'aside', ''),
+               count(*), count(*), sum(f.size)
+        FROM files f JOIN filesets s ON s.id = {sql_fileset_of("f.id")} GROUP BY 1, 3, 4""",
+)
+"""What is staged of filesets that are held, or gone, is no part of what the others wait for."""
+
+MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES, STAGED)
 """Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""

@@ -83,7 +83,7 @@ def wished(kind: Kind, fileset: Fileset, *, named: bool) -> Fileset | None:
         Kind.CANCEL: (is_open or fileset.state == "held", _cancelled),
         Kind.REQUEUE: ("cancelled" in (fileset.state, fileset.wish), _released),
         Kind.RETRY: (fileset.trouble != "" or (named and fileset.state == "published"), _retried),
-        Kind.NOW: (is_open, _hastened),
+        Kind.NOW: (is_open and fileset.trouble != "quarantined", _hastened),
         Kind.ACCEPT: (is_open and any(map(_evident, fileset.files.values())), _accepted),
         Kind.PRIORITY: (is_open or fileset.state == "held", _same),
         Kind.MOVE: (in_queue, _same),

@@ -13,7 +13,7 @@ import pytest
 from core.model import CommandKind
 from core.store.commands import Target
 from tests.servers.datastore import DataStore, Fault
-from tests.whole.service import seen, wait_until, write_wishes
+from tests.whole.service import seen, serving, wait_until, write_wishes
 from tests.whole.site import SECONDS, Site, fill
 
 QUEUE = "SELECT name, state, priority FROM filesets ORDER BY priority DESC, place"
@@ -69,3 +69,26 @@ def test_staged_bytes_that_are_altered_before_the_next_run_are_fetched_again(sit
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
     assert [len(datastore.requested(f"*.{number}.fits")) for number in range(2)] == [2, 1]
+
+
+def test_the_log_tells_of_engines_that_began_ended_or_died(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1)
+    engine = site.start("run")
+    try:
+        wait_until(lambda: seen(site, "SELECT 1 FROM filesets WHERE state = 'published'"), "the engine to work")
+    finally:
+        engine.kill()
+        engine.communicate()
+    with serving(site) as second:
+        wait_until(
+            lambda: len(seen(site, "SELECT 1 FROM events WHERE message LIKE 'engine started%'")) == 2, "the next"
+        )
+    told = [
+        message for (message,) in seen(site, "SELECT message FROM events WHERE message LIKE '%engine%' ORDER BY id")
+    ]
+    assert [words.split(", by")[0] for words in told] == [
+        f"engine started: pid {engine.pid}",
+        "the engine before this one did not end properly; this one goes on from the state",
+        f"engine started: pid {second.pid}",
+        f"engine ended: pid {second.pid}",
+    ]

@@ -225,7 +225,8 @@ _NEXT_TRIES = f"""
 _LEFT = f"""
     SELECT product_id, max(0, sum(iif(scope = 'fileset', files, -n))) AS files,
            max(0, {_all("iif(scope = 'fileset', bytes, -bytes)")}) AS bytes
-    FROM counters WHERE scope = 'fileset' AND {_OPEN} OR scope = 'file' AND state = 'staged' GROUP BY product_id"""
+    FROM counters WHERE scope = 'fileset' AND {_OPEN} OR scope = 'file' AND state = 'staged' AND trouble <> 'aside'
+    GROUP BY product_id"""
 """What of open filesets is not staged yet, by product."""
 
 _PRODUCTS = f"""

@@ -140,8 +140,11 @@ async def recounted(db: Database) -> dict[tuple[object, ...], tuple[object, ...]
         """SELECT product_id, 'fileset', state, trouble, count(*), sum(files), sum(bytes) FROM filesets
            GROUP BY product_id, state, trouble
            UNION ALL
-           SELECT s.product_id, 'file', f.state, '', count(*), count(*), sum(f.size)
-           FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY s.product_id, f.state"""
+           SELECT s.product_id, 'file', f.state,
+                  iif(f.state = 'staged' AND s.state IN ('held', 'cancelled', 'withdrawn', 'superseded', 'excluded'),
+                      'aside', ''),
+                  count(*), count(*), sum(f.size)
+           FROM files f JOIN filesets s ON s.id = f.id >> 24 GROUP BY 1, 3, 4"""
     )
     return {tuple(row)[:4]: tuple(row)[4:] for row in rows}
 

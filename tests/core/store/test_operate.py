@@ -107,6 +107,8 @@ async def test_why_filesets_would_be_refused_is_known_before(db: Database, produ
     assert await operate.refusals(db, ["a", "b"], CommandKind.CANCEL) == {
         "a": "fileset 'a' is published: nothing to cancel"
     }
+    await filesets.failed(db, b, FailureKind.MISSING, "404", None, True, NOW)
+    assert await operate.refusals(db, ["b"], CommandKind.NOW) == {"b": "fileset 'b' is in quarantine: retry it"}
     await operate.hold(db, [b.id])
     assert await operate.refusals(db, ["b"], CommandKind.NOW) == {"b": "fileset 'b' is held: release it first"}
 

@@ -105,6 +105,27 @@ async def test_the_header_tells_how_much_is_left_of_all_that_is_mirrored(db: Dat
     ]
 
 
+@pytest.mark.parametrize("way", ["held", "withdrawn"])
+async def test_what_is_staged_of_filesets_taken_away_is_not_taken_off_what_is_left(
+    db: Database, raw: int, way: str
+) -> None:
+    await poll(db, raw, [("a", 1), ("b", 2)])
+    begun = await transferring(db, "a", some_files(4))
+    await read_index(db, "b", some_files(3))
+    await files.staged(db, [(begun.id << 24 | at, None, None) for at in range(3)])
+    assert (await line(db)).backlog_files == 4
+    if way == "held":
+        await operate.hold(db, [begun.id])
+    else:
+        await poll(db, raw, [("b", 2)])
+    assert (await line(db)).backlog_files == 3
+    if way == "held":
+        await operate.release(db, [begun.id])
+    else:
+        await poll(db, raw, [("a", 1), ("b", 2)])
+    assert (await line(db)).backlog_files == 4
+
+
 async def test_meters_count_what_is_complete_and_what_is_under_way(db: Database, raw: int) -> None:
     await poll(db, raw, TIMES)
     row = await transferring(db, "a", some_files(3, size=100))
