@@ -86,6 +86,11 @@ def setup_logging(log_file: Path | None, terminal: bool, verbose: int = 0, quiet
     return handler
 
 
+def log_files(log_file: Path) -> tuple[Path, ...]:
+    """Return the log at `log_file`, and the places of those that it was rotated to."""
+    return (log_file, *(log_file.with_name(f"{log_file.name}.{number}") for number in range(1, KEPT_FILES + 1)))
+
+
 class LineFormatter(logging.Formatter):
     """``2026-11-21T07:58:02Z INFO  ps1: message``; the lines of a traceback follow, indented."""
 

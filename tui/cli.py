@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,14 +13,14 @@ from typing import Any, TypeVar
 
 import click
 
-from core.errors import ExitCode, FailureKind
+from core.errors import ExitCode
+from tui.cli_wishes import WISHES
+from tui.environment import demand_utf8, open_closed, print_anything
 from tui.headless.output import flush_all, say
 from tui.signals import end_at_once
 from tui.trouble import told
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
-
-filesets_argument = click.argument("filesets", metavar="FILESET...", nargs=-1, required=True)
 
 
 def _json_option(command: FunctionT) -> FunctionT:
@@ -54,6 +55,7 @@ def cli(
 
     Without a command: the dashboard. For scripts: --once, and the commands below.
     """
+    demand_utf8()
     context.obj = config_file
     chosen = {"--mirror": mirror, "--product": product, "--json": as_json, "--quiet": quiet, "--dry-run": dry_run}
     if context.invoked_subcommand is not None or not once:
@@ -85,7 +87,7 @@ def _dashboard(config_file: Path | None, read_only: bool) -> ExitCode:
 
 
 def _on_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # it is drawn on the last
 
 
 def _shown(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
@@ -127,139 +129,6 @@ def failures(context: click.Context, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("filesets", metavar="[FILESET]...", nargs=-1)
-@click.option("--product", metavar="GLOB", help="Of products that match.")
-@click.option("--kind", type=click.Choice([str(kind) for kind in FailureKind]), help="What failed in this way.")
-@click.option("--all", "everything", is_flag=True, help="Everything that failed.")
-@click.pass_context
-def retry(
-    context: click.Context, filesets: tuple[str, ...], product: str | None, kind: str | None, everything: bool
-) -> None:
-    """Try again at once what failed or is in quarantine; of what is published and named, read the index again."""
-    if not (filesets or product or kind or everything):
-        raise click.UsageError("say what to retry: FILESET..., --product, --kind, or --all")
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "retry", filesets=filesets, product=product, of_kind=kind))
-
-
-@cli.command()
-@filesets_argument
-@click.pass_context
-def hold(context: click.Context, filesets: tuple[str, ...]) -> None:
-    """Stop filesets until they are released."""
-    _on_filesets(context, "hold", filesets)
-
-
-@cli.command()
-@filesets_argument
-@click.pass_context
-def release(context: click.Context, filesets: tuple[str, ...]) -> None:
-    """Let held filesets go on."""
-    _on_filesets(context, "release", filesets)
-
-
-@cli.command()
-@filesets_argument
-@click.pass_context
-def cancel(context: click.Context, filesets: tuple[str, ...]) -> None:
-    """Give filesets up; what was fetched of them is dropped."""
-    _on_filesets(context, "cancel", filesets)
-
-
-@cli.command()
-@filesets_argument
-@click.pass_context
-def requeue(context: click.Context, filesets: tuple[str, ...]) -> None:
-    """Want cancelled filesets after all."""
-    _on_filesets(context, "requeue", filesets)
-
-
-def _on_filesets(context: click.Context, kind: str, filesets: tuple[str, ...], value: str | None = None) -> None:
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, kind, filesets=filesets, value=value))
-
-
-@cli.command()
-@click.option("--mirror", help="Only this mirror.")
-@click.option("--product", metavar="GLOB", help="Only products that match.")
-@click.pass_context
-def pause(context: click.Context, mirror: str | None, product: str | None) -> None:
-    """Begin nothing new, and stop what is under way, until resumed.
-
-    Without --product: whole mirrors. A product that is paused by --product stays so until it is resumed the same way.
-    """
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "pause", mirror=mirror, product=product))
-
-
-@cli.command()
-@click.option("--mirror", help="Only this mirror.")
-@click.option("--product", metavar="GLOB", help="Only products that match.")
-@click.pass_context
-def resume(context: click.Context, mirror: str | None, product: str | None) -> None:
-    """Go on after a pause, or after a stop for a reason that has been mended.
-
-    Without --product: whole mirrors; products that were paused by --product stay paused, and are named.
-    """
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "resume", mirror=mirror, product=product))
-
-
-@cli.command()
-@filesets_argument
-@click.pass_context
-def accept(context: click.Context, filesets: tuple[str, ...]) -> None:
-    """Take what was seen of files in quarantine for what is wanted, against the catalogue, and fetch it again."""
-    _on_filesets(context, "accept", filesets)
-
-
-@cli.command(context_settings={"ignore_unknown_options": True})
-@click.argument("value", metavar="PRIORITY")
-@filesets_argument
-@click.pass_context
-def priority(context: click.Context, value: str, filesets: tuple[str, ...]) -> None:
-    """Set the priority of filesets (7), or change it (+1, -1); from -100 to 100, the highest goes first."""
-    _on_filesets(context, "priority", filesets, value)
-
-
-@cli.command()
-@click.option("--mirror", help="Only this mirror.")
-@click.option("--product", metavar="GLOB", help="Only products that match.")
-@click.pass_context
-def poll(context: click.Context, mirror: str | None, product: str | None) -> None:
-    """Look at once whether the sources have something new."""
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "poll", mirror=mirror, product=product))
-
-
-@cli.command("mirror")
-@click.argument("product")
-@click.option("--mirror", help="Of this mirror, if several offer it.")
-@click.pass_context
-def mirror_product(context: click.Context, product: str, mirror: str | None) -> None:
-    """Begin to mirror a product that the configuration leaves out."""
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "mirror", mirror=mirror, product=product))
-
-
-@cli.command()
-@click.argument("product")
-@click.option("--mirror", help="Of this mirror, if several offer it.")
-@click.pass_context
-def ignore(context: click.Context, product: str, mirror: str | None) -> None:
-    """Mirror a product no more, whatever the configuration says; what is published stays."""
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "ignore", mirror=mirror, product=product))
-
-
-@cli.command()
-@click.argument("filesets", metavar="[FILESET]...", nargs=-1)
 @click.option("--mirror", help="Only this mirror.")
 @click.option("--product", metavar="GLOB", help="Only products that match.")
 @click.option(
@@ -297,26 +166,6 @@ def verify(
     target = Target(filesets=filesets, mirror=mirror, product=product)
     wish = Wish(share=share, rate=rate, repair=repair)
     context.exit(verifying.verify(context.obj, target, wish, as_json=as_json, quiet=quiet))
-
-
-@cli.command()
-@click.argument("limits", metavar="KEY=VALUE...", nargs=-1, required=True)
-@click.pass_context
-def limit(context: click.Context, limits: tuple[str, ...]) -> None:
-    """Limit "transfers=8" or "bandwidth=50 MB/s", at once and until it is set back: "transfers=", "bandwidth="."""
-    from tui.headless import wish
-
-    context.exit(max(wish.send(context.obj, "limit", value=value) for value in limits))
-
-
-@cli.command()
-@click.option("--now", is_flag=True, help="Do not finish what is under way; partial files are kept.")
-@click.pass_context
-def stop(context: click.Context, now: bool) -> None:
-    """End the engine that runs, when the filesets under way are finished."""
-    from tui.headless import wish
-
-    context.exit(wish.send(context.obj, "stop", value="now" if now else "drain"))
 
 
 @cli.command()
@@ -386,8 +235,15 @@ def demo(context: click.Context, once: bool, folder: Path | None, headless: bool
     context.exit(demonstrate.run(once=once, folder=folder, dashboard=screen))
 
 
+for one in WISHES:
+    cli.add_command(one)
+
+
 def main() -> None:
     """Run the command line; every error that an operator can act on is one clear message and an exit code."""
+    open_closed()
+    print_anything()
+    os.umask(os.umask(0o077) & 0o077)  # what it takes from the owner would be taken from us
     end_at_once()
     begun = time.time()
     try:

@@ -26,6 +26,8 @@ MOST_BYTES = 64 * 1024
 """Of a file with a secret; real ones hold a line."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_USUAL = re.compile(r"[A-Z_][A-Z0-9_]*")
+"""What variables are called; anything else may be the secret itself, and is not shown."""
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TELLING = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
 """In the name of a header: its value is a secret, wherever it comes from."""
@@ -50,10 +52,7 @@ def wanted(info: ValidationInfo) -> bool:
 
 
 def variable(value: object, info: ValidationInfo) -> str | None:
-    """The name of an environment variable, which must be set if secrets are wanted at all.
-
-    What was written is shown only if it can be such a name: it may be the secret itself.
-    """
+    """The name of an environment variable, which must be set if secrets are wanted at all."""
     if value is None:
         return None
     if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
@@ -64,8 +63,10 @@ def variable(value: object, info: ValidationInfo) -> str | None:
 
 
 def from_environment(name: str) -> SecretStr:
-    """Return what the environment variable `name` holds. Raises ValueError."""
+    """Return what the environment variable `name` holds. Raises ValueError, which shows none but a usual name."""
     value = os.environ.get(name)
+    if not value and not _USUAL.fullmatch(name):
+        raise ValueError("expected the name of an environment variable that is set; what is written there is none")
     if not value:
         raise ValueError(f"expected the environment variable {name} to be set")
     if not _encodable(value):
@@ -153,7 +154,10 @@ def _header(name: str, value: object, info: ValidationInfo) -> SecretStr | str |
         raise ValueError(f'{name}: expected text in quotes, or "env:NAME"')
     held: SecretStr = Written(value)
     if value.startswith("env:"):
-        variable(value[4:], info)
+        try:
+            variable(value[4:], info)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         if not wanted(info):
             return None
         held = from_environment(value[4:])

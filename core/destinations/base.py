@@ -95,16 +95,22 @@ class Destination(Protocol):
         """Tell, while it is open, whether names are one there that differ only in case or in Unicode's spelling."""
 
     def open(self) -> None:
-        """Make the destination ready and lock it, unless it is. Raises LeaseHeld if another engine uses it."""
+        """Make the destination ready and lock it, unless it is. Raises LeaseHeld if another engine uses it.
+
+        One that was displaced is opened anew.
+        """
 
     def close(self) -> None:
         """Give back locks and descriptors."""
 
     def marker(self) -> str | None:
-        """Return what tells this place from any other; None if nothing does yet."""
+        """Return what tells this place from any other, be it open or not; None if nothing does, or nothing is there."""
 
     def mark(self, marker: str) -> None:
         """Make this place known by `marker`."""
+
+    def demand_in_place(self) -> None:
+        """Raise DiskError if what is open is displaced: not what stands at its path any more."""
 
     def space(self) -> tuple[int, int]:
         """Return the bytes that are free for us, and the total."""

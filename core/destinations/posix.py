@@ -229,6 +229,7 @@ class PosixDestination(PosixIndexes):
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
         self._check(*(one.name for one in expected))
+        self.demand_in_place()
         with self._told(f"{display(place.fileset)} cannot be verified"):
             try:
                 with self._final(place) as final:

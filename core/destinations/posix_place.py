@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.destinations import aside, below, spelling
@@ -36,17 +36,19 @@ class PosixPlace:
         self._durability = durability
         self._owner = owner
         self._root = self._private = self._staging = self._lock = -1
+        self._displaced = False
 
     def open(self) -> None:
         """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
-        if self._staging >= 0:
+        if self._staging >= 0 and not self._displaced:
             return
+        self.close()
         try:
             with self._told("cannot be used"):
                 self.root.mkdir(parents=False, exist_ok=True)
                 self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self.device = os.fstat(self._root).st_dev
-                self._private = below.make(self._root, PRIVATE)
+                self._private = self._make(self._root, PRIVATE)
                 self._take_lock()
                 self.folds = spelling.folds(self._private)
                 self._open_staging()
@@ -61,12 +63,12 @@ class PosixPlace:
             raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
 
     def _open_staging(self) -> None:
-        areas = below.make(self._private, "staging")
+        areas = self._make(self._private, PRIVATE, "staging")
         try:
             for name in os.listdir(areas):
                 if name != self._owner:
                     self._drop_staging(areas, name)
-            self._staging = below.make(areas, self._owner)
+            self._staging = self._make(areas, PRIVATE, "staging", self._owner)
         finally:
             os.close(areas)
 
@@ -81,9 +83,20 @@ class PosixPlace:
             below.remove(areas, name)
 
     def marker(self) -> str | None:
-        """Return what tells this place from any other; None if nothing does yet."""
-        with self._told("cannot be examined"):
-            return below.marker(self._private, self.root)
+        """Return what tells what stands at the path from any other place; None if nothing does, or nothing is there.
+
+        It is not for the open root to tell: that may have been displaced. Nothing is made.
+        """
+        with self._told("cannot be used"), suppress(FileNotFoundError):
+            root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                with below.opened(root, PRIVATE) as private:
+                    return below.marker(private, self.root)
+            except NotADirectoryError as error:
+                raise self._blocked(PRIVATE, error) from error
+            finally:
+                os.close(root)
+        return None
 
     def mark(self, marker: str) -> None:
         """Make this place known by `marker`."""
@@ -97,6 +110,26 @@ class PosixPlace:
             if descriptor >= 0:
                 os.close(descriptor)
         self._root = self._private = self._staging = self._lock = -1
+        self._displaced = False
+
+    def demand_in_place(self) -> None:
+        """Raise DiskError if the root was renamed, replaced, mounted over or unmounted since it was opened.
+
+        What would be written is found by nobody, then. It costs a look at the path; one that is not open passes. Once
+        displaced it is until it is opened anew: what is mounted again may be another mount.
+        """
+        if self._root >= 0 and not self._displaced:
+            with self._told("cannot be examined"):
+                try:
+                    self._displaced = not os.path.samestat(os.fstat(self._root), self.root.stat())
+                except (FileNotFoundError, NotADirectoryError):
+                    self._displaced = True
+        if self._displaced:
+            raise DiskError(
+                f"{self.root}: moved, replaced or unmounted while the engine was at work; put it back, or mount its "
+                "disk, and it goes on",
+                whole=True,
+            )
 
     def space(self) -> tuple[int, int]:
         """Return the bytes that are free for us, and the total."""
@@ -135,14 +168,18 @@ class PosixPlace:
             yield folder
 
     def _make_product(self, name: str) -> int:
-        try:
-            return below.make(self._root, name)
-        except NotADirectoryError as error:
-            raise self._blocked(name, error) from error
+        return self._make(self._root, name)
 
-    def _blocked(self, product: str, error: NotADirectoryError) -> NotADirectoryError:
+    def _make(self, parent: int, *path: str) -> int:
+        """Make and open the last directory of a path below the root; `parent` is the one before it."""
+        try:
+            return below.make(parent, path[-1])
+        except NotADirectoryError as error:
+            raise self._blocked("/".join(path), error) from error
+
+    def _blocked(self, path: str, error: NotADirectoryError) -> NotADirectoryError:
         return NotADirectoryError(
-            error.errno, f"{display(product)} exists and is not a directory; move it away, then retry"
+            error.errno, f"{display(path)} exists and is not a directory; move it away, then retry"
         )
 
     def _check(self, *names: str) -> None:

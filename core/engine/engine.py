@@ -233,6 +233,7 @@ class Engine:
             await parts.gauges.note_flow(parts.scheduler.came())
             await parts.gauges.note_rests()
         if not (self._plan or context.aborting.is_set()):
+            await parts.places.look()
             await parts.publisher.write_indexes()
 
     async def _end(self, context: Context, parts: Parts) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from core.engine.context import Context
 from core.engine.recovery import LONGEST_WAIT
-from core.errors import DiskError
+from core.errors import DiskError, FailureKind
 from core.store import attempts, events, meters
 from core.store.database import Database
 from core.transfer.hosts import Hosts
@@ -28,6 +28,8 @@ class Gauges:
         """By host until when, to the second, and why, as recorded; None: nothing is recorded by this engine yet."""
         self._came: dict[int, int] = {}
         """Bytes by product, as recorded."""
+        self._out_of_room: frozenset[int] = frozenset()
+        """Mirrors that their disk has stopped, as of the last look."""
 
     async def run(self) -> None:
         """Sample for ever, first at once."""
@@ -51,6 +53,18 @@ class Gauges:
             await attempts.prune(db)
 
         await self._context.journal.write(write)
+
+    async def note_stops(self) -> None:
+        """Sample anew when a disk has stopped a mirror: what was measured before tells nothing of that."""
+        mirrors = self._context.mirrors.values()
+        before, self._out_of_room = (
+            self._out_of_room,
+            frozenset(
+                mirror.id for mirror in mirrors if mirror.stop is not None and mirror.stop.kind is FailureKind.DISK
+            ),
+        )
+        if self._out_of_room - before and self._context.journal.short is None:
+            await self.sample()
 
     async def note_flow(self, came: Mapping[int, int]) -> None:
         """Record what has come since the last time; `came` has all bytes since this engine started, by product."""

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.destinations.below import INDEX
 from core.destinations.spelling import folded
+from core.engine.agreement import agreed
 from core.engine.context import Context, MirrorRun
 from core.engine.denials import Denials
 from core.engine.room import ROOM_AGAIN_SECONDS
@@ -157,6 +158,8 @@ class Indexer:
         journal, now = self._context.journal, self._context.now()
         if row.index_sha256 == listing.sha256:
             await journal.write(lambda db: filesets.index_confirmed(db, row.id, now))
+            return
+        if await agreed(self._context, row, listing):
             return
         if row.published:
             await journal.write(lambda db: filesets.index_replaced(db, row.id, now))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DiskError, LeaseHeld, StateError
-from core.store.identity import WRITABLE, OtherVersion
+from core.store.identity import OtherVersion
+from core.store.shortage import refused
 
 READINGS = 10
 READ_AGAIN_SECONDS = 0.01
@@ -48,9 +49,7 @@ class Lease:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise StateError(
-                f"{self.path}: the lock of the state file cannot be opened: {error.strerror}; {WRITABLE}"
-            ) from error
+            raise refused(f"{self.path}: the lock of the state file cannot be opened", error) from error
         if not _lock(descriptor):
             os.close(descriptor)
             raise LeaseHeld(

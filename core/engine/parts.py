@@ -9,12 +9,13 @@ from typing import Protocol
 
 from core.engine.admission import Admission
 from core.engine.choosing import Choosing
-from core.engine.context import Context
+from core.engine.context import Context, MirrorRun
 from core.engine.control import Answers, Control
 from core.engine.gauges import Gauges
 from core.engine.indexer import Indexer
 from core.engine.limits import Limits
 from core.engine.ordering import Ordering
+from core.engine.places import Places
 from core.engine.poller import Poller
 from core.engine.publisher import Publisher
 from core.engine.recovery import let_go, mend_stamps
@@ -91,6 +92,7 @@ class Parts:
         self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
         self.gauges = Gauges(context, hosts)
+        self.places = Places(context, self._drop)
         self._whereabouts = Whereabouts(engine.state)
         self._whereabouts.demand()
 
@@ -116,6 +118,9 @@ class Parts:
         await self.admission.drop(void)
         await self.admission.drop_staging(void)
         self._read_indexes()
+
+    async def _drop(self, mirror: MirrorRun) -> None:
+        await self.admission.drop([one for one, run in self.scheduler.runs.items() if run.mirror is mirror])
 
     def _read_indexes(self) -> None:
         for indexer in self.indexers:
@@ -147,6 +152,7 @@ class Parts:
                 self.control,
                 self.scheduler.recorder,
                 self.gauges,
+                self.places,
                 self.scrubber,
             ]
         self._read_indexes()
@@ -175,6 +181,7 @@ class Parts:
         await self._count()
         await self.gauges.note_flow(self.scheduler.came())
         await self.gauges.note_rests()
+        await self.gauges.note_stops()
         await self.scheduler.trouble.tell()
         await self.admission.due()
         rested = [indexer for indexer in self.indexers if indexer.rested]

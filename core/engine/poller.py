@@ -59,6 +59,10 @@ class Poller:
         self._wake = asyncio.Event()
         self._whole = True
         self._asked: set[int] = set()
+        self._newest: dict[str, str | None] = {}
+        """The most recent fileset of each product, as the root has it."""
+        self._sought: dict[str, str] = {}
+        """The one for whose sake the whole list was taken: if it is not there, it is not asked for again."""
         self._due = 0.0
         self.busy = True
         self.failures = 0
@@ -170,6 +174,7 @@ class Poller:
     async def _list(
         self, batch: Sequence[ListedProduct | Rejection], selected: Callable[[str], bool], now: float
     ) -> None:
+        self._newest.update((row.name, row.most_recent) for row in batch if isinstance(row, ListedProduct))
         await self._context.journal.write(lambda db: registry.list_products(db, self.mirror.id, batch, selected, now))
 
     async def _product(self, product: ProductRow) -> None:
@@ -180,13 +185,27 @@ class Poller:
             whole = self._due_whole(product, now)
             cursors = [] if whole else await registry.known_cursors(self._context.db, product, CURSORS)
             try:
-                with await self._filesets(product.name, cursors) as listing:
-                    merged = await self._merge(product, listing)
+                await self._listed(product, cursors)
+                if cursors:
+                    await self._seek_newest(product)
             except SourceError as error:
                 await self._refused(error, product)
-                return
+
+    async def _listed(self, product: ProductRow, cursors: Sequence[str]) -> None:
+        """List a product, and what follows from that."""
+        with await self._filesets(product.name, cursors) as listing:
+            merged = await self._merge(product, listing)
         await self._report(product, merged)
         await self._discovered(merged.stopped)
+
+    async def _seek_newest(self, product: ProductRow) -> None:
+        """Take the whole list if the root names a fileset that no list has told: the query may have been misread."""
+        newest = self._newest.get(product.name)
+        if newest is None or newest == self._sought.get(product.name):
+            return
+        if not await registry.lists(self._context.db, product.id, newest):
+            await self._listed(product, ())
+            self._sought[product.name] = newest
 
     def _due_whole(self, product: ProductRow, now: float) -> bool:
         """Tell whether the whole list of a product is due: what follows a cursor tells of no row that was mended."""

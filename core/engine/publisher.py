@@ -230,6 +230,10 @@ def _appear(
     visible: list[Place] = []
     refused: list[tuple[Place, DiskError]] = []
     left: list[tuple[Place, DiskError]] = []
+    try:
+        destination.demand_in_place()
+    except DiskError as error:
+        return [], [(one.place, error) for one in sealed], left
     for one in sealed:
         try:
             destination.publish(one)

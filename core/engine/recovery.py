@@ -93,8 +93,7 @@ async def _bring_up(context: Context, mirror: MirrorRun) -> None:
     What the disk had refused may be welcome by now.
     """
     await context.journal.secure()
-    await context.in_thread(mirror.destination.open)
-    await _demand_place(context, mirror)
+    await _open(context, mirror)
     for row in await filesets.in_state(context.db, (FilesetState.PUBLISHING, FilesetState.STAGED), mirror.id):
         if not context.publishing(row.id):
             await _settle(context, mirror, row)
@@ -127,19 +126,24 @@ async def _clear_away(context: Context, mirror: MirrorRun) -> None:
                 await context.tell("warning", str(error), **names)
 
 
-async def _demand_place(context: Context, mirror: MirrorRun) -> None:
-    """Raise DiskError if the destination is not where this mirror was published: perhaps a disk is not mounted."""
+async def _open(context: Context, mirror: MirrorRun) -> None:
+    """Open the destination, and have it marked.
+
+    Raises DiskError, before anything is made, if it is not where this mirror was published: perhaps a disk is not
+    mounted.
+    """
     known, published = await registry.marker(context.db, mirror.id)
     found = await context.in_thread(mirror.destination.marker)
     if published and known is not None and found != known and not context.any_place:
         mirror.destination.close()
         place, name = mirror.config.destination, mirror.config.name
         raise DiskError(
-            f"{place}: this is not where mirror {name} was published (its marker is missing); mount the right disk. "
-            f"If the place is meant: `mirrortui verify --repair --mirror {name}` takes what is right there, and "
-            "fetches the rest",
+            f"{place}: this is not where mirror {name} was published (its marker is missing); mount the right disk, or "
+            f"put the folder back. If the place is meant: `mirrortui verify --repair --mirror {name}` takes what is "
+            "right there, and fetches the rest",
             whole=True,
         )
+    await context.in_thread(mirror.destination.open)
     if found is None:
         found = secrets.token_hex(16)
         await context.in_thread(mirror.destination.mark, found)

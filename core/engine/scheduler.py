@@ -224,7 +224,7 @@ class Scheduler:
             run.failing = False
             self.totals.files += 1
         else:
-            if outcome.kind is FailureKind.TRANSIENT:
+            if outcome.kind is FailureKind.TRANSIENT and not outcome.elsewhere:
                 failing = run.failing or file.attempts > 0
                 self._hosts.failed(host, file.id, self._clock(), outcome.retry_after, failing=failing)
             elif outcome.kind is FailureKind.DISK:

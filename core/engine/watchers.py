@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Self
 
-from core.errors import StateError
-from core.store.identity import WRITABLE
+from core.store.shortage import refused
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class Watching:
         try:
             self._descriptor = _open(self._path, os.O_CREAT)
         except OSError as error:
-            raise StateError(f"{self._path}: cannot be opened: {error.strerror}; {WRITABLE}") from error
+            raise refused(f"{self._path}: cannot be opened", error) from error
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)  # waits at most for the instant in which `watched` asks
         return self
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -24,6 +26,9 @@ from core.urls import Reach, RedirectRefused, follow, less_reach, reach
 
 PIECE = 16 * 1024
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
+
+RECEIVED = 256 * 1024
+"""Bytes of an answer that the kernel may hold for us; it would take 6 MB, and so would each of many indexes."""
 
 
 class CatalogueClient:
@@ -50,9 +55,14 @@ class CatalogueClient:
         options = self._options
         try:
             async with asyncio.timeout(self._limits.total_seconds), self._answer(url) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise from_status(url, response)
-                return await self._spool(url, response, form)
+                spool = await self._spool(url, response, form)
+                try:
+                    if not _framed(response):
+                        await self._demand_same(url, spool)
+                except BaseException:
+                    spool.close()
+                    raise
+                return spool
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             raise from_exception(url, error, options.connect_seconds, options.index_seconds) from None
         except RedirectRefused as refusal:
@@ -67,13 +77,31 @@ class CatalogueClient:
             await self._client.aclose()
             self._client = None
 
+    async def _demand_same(self, url: str, spool: Spool) -> None:
+        """Raise SourceError unless what is at `url` comes a second time as it was spooled.
+
+        Where nobody told the length, a connection that broke looks like the end.
+        """
+        digest, size = hashlib.sha256(), 0
+        async with self._answer(url) as response, aclosing(_body(url, response, self._options)) as pieces:
+            async for piece in pieces:
+                digest.update(piece)
+                size += len(piece)
+                if size > spool.size:
+                    break
+        if digest.hexdigest() != spool.sha256:
+            reason = f"its length is not told, and it came in two lengths or versions ({spool.size:,} bytes at first)"
+            raise source_error(url, FailureKind.TRANSIENT, reason)
+
     @asynccontextmanager
     async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
         target, least = without_userinfo(url), Reach.LINK
         for hops in count(1):
             response = await self._send(target, same_origin(target, url), least)
-            least = max(least, _reach(response.extensions.get("network_stream")))
+            stream = response.extensions.get("network_stream")
+            least = max(least, _reach(stream))
             try:
+                _bound(stream)
                 location = response.headers.get("location", "")
                 if response.status_code not in REDIRECTS or not location:
                     yield response
@@ -100,7 +128,7 @@ class CatalogueClient:
     async def _spool(self, url: str, response: httpx.Response, form: Form) -> Spool:
         spool = Spool(self._limits, self._shelf)
         try:
-            reason = await _receive(url, response.aiter_raw(), spool, form, self._options)
+            reason = await _receive(url, _body(url, response, self._options), spool, form)
         except BaseException:
             spool.close()
             raise
@@ -141,22 +169,35 @@ def without_userinfo(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-async def _receive(
-    url: str, body: AsyncIterator[bytes], spool: Spool, form: Form, options: SourceOptions
-) -> str | None:
+def _framed(response: httpx.Response) -> bool:
+    """True if the end of the body can be told from a broken connection."""
+    encoding = response.headers.get("transfer-encoding", "")
+    return "content-length" in response.headers or "chunked" in encoding.lower()
+
+
+async def _receive(url: str, body: AsyncGenerator[bytes, None], spool: Spool, form: Form) -> str | None:
     """Spool the body; return why it is not of that form, at once when that is clear, or None."""
-    async with aclosing(_unstalled(url, body, options)) as chunks:
+    async with aclosing(body) as pieces:
+        async for piece in pieces:
+            try:
+                reason = spool.take(piece, form)
+            except OSError as error:
+                words = f"the index can't be spooled in {spool.folder}: {error.strerror}"
+                raise source_error(url, FailureKind.DISK, words) from None
+            if reason:
+                return reason
+        return spool.finish(form)
+
+
+async def _body(url: str, response: httpx.Response, options: SourceOptions) -> AsyncGenerator[bytes, None]:
+    """Yield the body of an answer in pieces, between which others have their turn. Raises SourceError."""
+    if response.status_code != httpx.codes.OK:
+        raise from_status(url, response)
+    async with aclosing(_unstalled(url, response.aiter_raw(), options)) as chunks:
         async for chunk in chunks:
             for start in range(0, len(chunk), PIECE):
-                try:
-                    reason = spool.take(chunk[start : start + PIECE], form)
-                except OSError as error:
-                    words = f"the index can't be spooled in {spool.folder}: {error.strerror}"
-                    raise source_error(url, FailureKind.DISK, words) from None
-                if reason:
-                    return reason
+                yield chunk[start : start + PIECE]
                 await asyncio.sleep(0)
-        return spool.finish(form)
 
 
 async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOptions) -> AsyncGenerator[bytes, None]:
@@ -180,6 +221,13 @@ async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOption
         if received >= enough:
             waited, received = 0.0, 0
         yield chunk
+
+
+def _bound(stream: Any) -> None:
+    """Have the kernel hold RECEIVED bytes of an answer at most: what it has is read into memory in one go."""
+    endpoint = stream.get_extra_info("socket") if stream is not None else None
+    if endpoint is not None:
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
 
 
 async def _refuse_nearer(least: Reach, event: str, info: Mapping[str, Any]) -> None:

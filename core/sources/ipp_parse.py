@@ -7,6 +7,7 @@ Protocol: "Three levels of index" and "Line format" of the IPP Data Store (the P
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -39,6 +40,7 @@ MAX_CONFLICTS = 50_000
 """Most names that an index may list with unequal rows: they are held in memory."""
 
 BLANKS = " \t"
+MARKED_COMMENT = BOM_UTF8 + b"#"
 SIZE = re.compile(r"[0-9]{1,19}")
 MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -82,7 +84,7 @@ class Shape(Generic[RowT]):
 
     def check(self, line: bytes) -> str | None:
         """Take one complete line; return why the index is malformed, or None."""
-        text = line.strip()
+        text = bare(line)
         if not text:
             return None
         first, self.blank = self.blank, False
@@ -97,7 +99,7 @@ class Shape(Generic[RowT]):
 
     def finish(self, tail: bytes) -> str | None:
         """Take what came after the last line end; return why the index is malformed, or None."""
-        tail = tail.strip()
+        tail = bare(tail)
         if self.blank:
             return "the answer is empty" if not tail else self.check(tail) or "the last line is cut off"
         if tail and not self._complete(tail):
@@ -160,7 +162,7 @@ class Parser(Generic[RowT]):
         """Read one line, of this number from 1; None if it says nothing new."""
         if reason := self.shape.check(line):
             raise SourceError(FailureKind.MALFORMED, f"line {number}: {reason}")
-        text = line.strip()
+        text = bare(line)
         if not text or text.startswith(b"#"):
             return None
         fields = split(text)
@@ -202,6 +204,12 @@ class Parser(Generic[RowT]):
         if len(self.conflicts) > MAX_CONFLICTS:
             reason = f"the index lists more than {MAX_CONFLICTS:,} {self._level.label} twice, with unequal rows"
             raise SourceError(FailureKind.MALFORMED, reason)
+
+
+def bare(line: bytes) -> bytes:
+    """Return a line without blanks round it, and a comment without the byte order mark that some editors begin with."""
+    text = line.strip()
+    return text.removeprefix(BOM_UTF8) if text.startswith(MARKED_COMMENT) else text
 
 
 def split(text: bytes) -> list[str]:

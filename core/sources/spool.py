@@ -28,7 +28,7 @@ class Limits:
     total_bytes: int = 256 * MIB
     line_bytes: int = 64 * KIB
     total_seconds: float = 600.0
-    memory_bytes: int = 1 * MIB
+    memory_bytes: int = 256 * KIB
     shelf_bytes: int = 512 * MIB
     spare_bytes: int = 32 * MIB
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
@@ -22,20 +22,23 @@ PAGES = 256
 """Pages that are copied in one step, after which progress is told and a stop obeyed."""
 BUSY_SECONDS = 10.0
 DATABASE = ("-wal", "-shm", "-journal")
-BESIDE = ("", *DATABASE, ".lock", ".watchers", ".ballast")
+BESIDE = ("", *DATABASE, ".lock", ".watchers", ".ballast", *(f".rebuilding{end}" for end in ("", *DATABASE)))
 """What belongs to a state file, by the ends of the names."""
 
 
 class Backup:
     """Copies `state` to `target`; a folder gets ``mirror-YYYYMMDDTHHMMSSZ.db``, by the time `now`.
 
-    `run` blocks; `copied` bytes of `total` are done.
+    `apart` are files and folders that the copy must not be at, nor below, each with what there is to say of such a
+    target; what belongs to the state itself is always among them. `run` blocks; `copied` bytes of `total` are done.
     """
 
-    def __init__(self, state: Path, target: Path, *, overwrite: bool, now: float):
+    def __init__(self, state: Path, target: Path, *, overwrite: bool, now: float, apart: Mapping[Path, str]):
         self._state = state
-        self._target = target / f"mirror-{stamp(now)}.db" if target.is_dir() else target
+        self._target = target / f"mirror-{stamp(now)}.db" if _is_folder(target) else target
         self._overwrite = overwrite
+        own = {state.with_name(state.name + end): "belongs to the state file itself" for end in BESIDE}
+        self._apart = {**own, **apart}
         self._stop = Event()
         self.copied = self.total = 0
 
@@ -65,16 +68,25 @@ class Backup:
 
     def _demand_target(self) -> None:
         target = self._target
-        if not target.parent.is_dir():
+        if not _is_folder(target.parent):
             raise ConfigError(f"{display(target.parent)}: there is no such folder; make it, or name another one")
-        if any(_same(target, self._state.with_name(self._state.name + end)) for end in BESIDE):
-            raise ConfigError(f"{display(target)}: belongs to the state file itself; name another file for the copy")
-        if not os.path.lexists(target):
+        if (words := self._not_apart()) is not None:
+            raise ConfigError(f"{display(target)}: {words}; name another file for the copy")
+        try:
+            mode = target.lstat().st_mode
+        except FileNotFoundError:
             return
-        if not stat.S_ISREG(target.lstat().st_mode):
+        except OSError as error:
+            raise ConfigError(f"{display(target)}: {error.strerror}; name another file for the copy") from None
+        if not stat.S_ISREG(mode):
             raise ConfigError(f"{display(target)}: is there, and is not a regular file; name another one")
         if not self._overwrite:
             raise ConfigError(f"{display(target)}: there is such a file; name another one, or replace it by --force")
+
+    def _not_apart(self) -> str | None:
+        place = Path(os.path.realpath(self._target.parent), self._target.name)
+        around = (place, *place.parents)
+        return next((words for path, words in self._apart.items() if any(_same(one, path) for one in around)), None)
 
     def _partial(self) -> Path:
         """Make an empty file, of mode 0600, beside the target."""
@@ -150,3 +162,11 @@ def _same(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except OSError:
         return one.absolute() == other.absolute()
+
+
+def _is_folder(path: Path) -> bool:
+    """Tell whether `path` is a folder; also False if it can't be one, or can't be reached."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False

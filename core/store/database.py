@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sqlite3
+import stat
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,8 +16,9 @@ import aiosqlite
 
 from core.errors import StateError
 from core.store.ballast import at_most
-from core.store.identity import READING_ERRORS, WRITABLE, OtherVersion, demand_ours, unreadable
+from core.store.identity import READING_ERRORS, OtherVersion, demand_ours, unreadable
 from core.store.schema import APPLICATION_ID, MIGRATIONS
+from core.store.shortage import demand_descriptors, refused, shortage
 from core.store.transitions import transition_rows
 
 Parameters: TypeAlias = Sequence[Any] | Mapping[str, Any]
@@ -55,7 +57,7 @@ class Database:
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StateError(f"{path}: the state file cannot be written: {error.strerror}; {WRITABLE}") from error
+            raise refused(f"{path}: the state file cannot be written", error) from error
         db = await cls._open(path)
         try:
             await db._prepare_writer()
@@ -97,10 +99,13 @@ class Database:
 
     @classmethod
     async def _open(cls, path: Path, way: str = WRITING) -> Self:
+        if way == WRITING:
+            _let_write_beside(path)
         try:
             connection = await aiosqlite.connect(_uri(path, way), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
         except sqlite3.Error as error:
-            raise StateError(f"{path}: the state file cannot be opened: {error}") from error
+            told = StateError(f"{path}: the state file cannot be opened: {error}")
+            raise shortage(path, error) or told from error
         connection.row_factory = sqlite3.Row
         return cls(connection, path)
 
@@ -125,7 +130,8 @@ class Database:
                 await self.run("DELETE FROM transitions")
                 await self.run_many("INSERT INTO transitions VALUES (?, ?, ?)", transition_rows())
         except sqlite3.Error as error:
-            raise StateError(f"{self.path}: the state file cannot be prepared: {error}") from error
+            told = StateError(f"{self.path}: the state file cannot be prepared: {error}")
+            raise shortage(self.path, error) or told from error
 
     async def _hold_temporary_tables_beside(self) -> None:
         """Have listings compared on the disk of the state, whose room is looked after, not on that of the system."""
@@ -225,7 +231,7 @@ class Database:
 
 
 class _told_apart:  # noqa: N801 - reads as a statement
-    """Turn the triggers' refusal of an illegal transition into its own exception."""
+    """Turn the triggers' refusal of an illegal transition, and a want of descriptors, into exceptions of their own."""
 
     def __enter__(self) -> None:
         return None
@@ -233,6 +239,21 @@ class _told_apart:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, sqlite3.IntegrityError) and "illegal transition" in str(error):
             raise IllegalTransition(str(error)) from error
+        demand_descriptors(error)
+
+
+def _let_write_beside(path: Path) -> None:
+    """Have the files of our own beside a state that we may write be writable, too.
+
+    SQLite gives them the mode that the state had when they were made: a look at one that is read-only leaves some.
+    """
+    if not os.access(path, os.W_OK):
+        return
+    for beside in (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm")):
+        with suppress(OSError):
+            status = beside.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWUSR:
+                beside.chmod(0o600)
 
 
 def _uri(path: Path, way: str) -> str:

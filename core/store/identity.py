@@ -7,18 +7,13 @@ from pathlib import Path
 
 from core.errors import StateError
 from core.store.schema import APPLICATION_ID, MIGRATIONS
+from core.store.shortage import WRITABLE, shortage
 
 REMEDY = (
     "`mirrortui rebuild` moves it aside and makes a new one from the published trees; or restore it from a copy "
     "that `mirrortui backup` made"
 )
 """What to do about a state file that is broken."""
-
-WRITABLE = (
-    "let this user write to the file and to its folder, which must not be mounted read-only; or set `state` in "
-    "[engine] to another path"
-)
-"""What to do about a state file that can't be written."""
 
 READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What comes of reading a file's identity; the latter if SQLite quotes names of a garbled schema."""
@@ -61,6 +56,8 @@ def broken(error: Exception) -> bool:
 
 def unreadable(path: Path, error: Exception) -> StateError:
     """Return what is told of a state file that can't be read."""
+    if (short := shortage(path, error)) is not None:
+        return short
     if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _NOT_WRITABLE:
         return StateError(f"{path}: the state file cannot be used: {error}; {WRITABLE}")
     if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DISK and not broken(error):

@@ -74,12 +74,13 @@ def why(standing: Standing) -> tuple[str, bool]:
 def limit_reached(active: int, rate: float, transfers: int | None, bandwidth: int | None) -> str:
     """Return which limit is reached by this many transfers at this many bytes a second; empty if none is.
 
-    `transfers` None and `bandwidth` None or 0 mean: not limited.
+    `transfers` None and `bandwidth` None or 0 mean: not limited. Of both it is the bandwidth: more transfers would only
+    share it.
     """
-    if transfers is not None and active >= transfers:
-        return f"limit of {counted(transfers, 'transfer')} reached"
     if bandwidth and rate >= bandwidth * NEARLY:
         return f"bandwidth limit of {format_rate(bandwidth)} reached"
+    if transfers is not None and active >= transfers:
+        return f"limit of {counted(transfers, 'transfer')} reached"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from core.model import ListedFile, ListedFileset, ListedProduct
 from core.store.bulk import fields, table
@@ -50,11 +50,14 @@ async def add_fileset(
     published_at: float,
     verified_at: float | None,
 ) -> int:
-    """Enter a published fileset as number `seq` of its product, with the number of its files and their bytes."""
+    """Enter a published fileset as number `seq` of its product, with the number of its files and their bytes.
+
+    Whether upstream lists the same is not known: its index is read again.
+    """
     return await db.insert(
         """INSERT INTO filesets (product_id, seq, place, name, registered, type, columns, state, files, bytes,
-                                 discovered_at, published_at, verified_at)
-           VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, 'published', ?7, ?8, ?9, ?9, ?10)""",
+                                 discovered_at, published_at, verified_at, reread)
+           VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, 'published', ?7, ?8, ?9, ?9, ?10, 1)""",
         (
             product,
             seq,
@@ -84,3 +87,19 @@ async def add_files(db: Database, fileset: int, start: int, files: str) -> int:
             SELECT ? + key, {fields(6)}, 'published' FROM json_each(?)""",
         (file_id(fileset, start), files),
     )
+
+
+async def same_files(db: Database, fileset: int, start: int, files: Sequence[ListedFile]) -> bool:
+    """Tell whether `files`, in all that an index says of them, are those of a fileset from position `start` on."""
+    listed = table((one.name, one.size, one.digest, storable(one.type), dump_columns(one.columns)) for one in files)
+    same = await db.value(
+        f"""SELECT count(*) FROM json_each(?) JOIN files f ON f.id = ? + key
+            WHERE (f.name, f.size, f.digest, f.type, f.columns) IS ({fields(5)})""",
+        (listed, file_id(fileset, start)),
+    )
+    return bool(same == len(files))
+
+
+async def know_index(db: Database, fileset: int, sha256: str) -> None:
+    """Record which index of upstream a fileset agrees with that was entered by its own."""
+    await db.run("UPDATE filesets SET index_sha256 = ? WHERE id = ?", (sha256, fileset))

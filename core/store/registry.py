@@ -142,6 +142,15 @@ async def known_cursors(db: Database, product: ProductRow, count: int) -> list[s
     return names
 
 
+async def lists(db: Database, product: int, fileset: str) -> bool:
+    """Tell whether a product's listings tell of a fileset of this name, and not of its withdrawal."""
+    row = await db.one(
+        "SELECT 1 FROM filesets WHERE product_id = ? AND name = ? AND state NOT IN ('withdrawn', 'superseded')",
+        (product, storable(fileset)),
+    )
+    return row is not None
+
+
 async def mirror_polled(db: Database, mirror: int, now: float, kind: FailureKind | None, error: str | None) -> None:
     """Record how reading the root of a source ended."""
     await db.run(

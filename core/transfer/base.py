@@ -33,8 +33,9 @@ class Job(NamedTuple):
 
     `directory` is an open directory descriptor; the file is opened below it without following links.
     `offset` bytes are on disk already and may be continued if the server confirms `validator` (If-Range);
-    with `validator` None the file is fetched from zero. `plain` asks for no more than the bytes of a file of at most
-    PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less is told about other answers.
+    without one, or without a `digest` to prove the whole, the file is fetched from zero. `plain` asks for no more than
+    the bytes of a file of at most PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less
+    is told about other answers.
     `fresh` wants a connection of its own: the last try failed, and one that is out of step may be why.
     `accepted` tells that size and digest are no index's: an operator took them from what came before.
     """
@@ -61,8 +62,9 @@ class Outcome(NamedTuple):
     was last changed, in ns. Otherwise `kind` and `detail`
     say why not. `size` and `digest` are what was seen (for evidence), as far as a whole body was seen. `kept` bytes
     remain on disk and can be continued with `validator`. `resumed` tells that the body was continued, not begun.
-    `retry_after` is the server's wish in seconds. `stopped` tells that the job was cancelled by us, or
-    not begun because its host asked to be left alone.
+    `retry_after` is the server's wish in seconds. `elsewhere` tells that the mirror's host had redirected to another
+    one: a failure is that one's. `stopped` tells that the job was cancelled by us, or not begun because its host asked
+    to be left alone.
     """
 
     id: int
@@ -77,6 +79,7 @@ class Outcome(NamedTuple):
     resumed: bool = False
     fetched: int = 0
     retry_after: float | None = None
+    elsewhere: bool = False
     stopped: bool = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
@@ -67,6 +68,7 @@ class Fetch:
         self._hops = 0
         self._least = Reach.LINK
         self._fresh = job.fresh
+        self._plainly = job.plain
         self._fetched = 0
         self._failure: Failure | None = None
         self._stopped = False
@@ -77,7 +79,8 @@ class Fetch:
 
     def _begin(self) -> None:
         self._begun = True
-        if self.job.validator is not None and 0 < self.job.offset <= self.job.size:
+        known = self.job.validator is not None and self.job.digest is not None
+        if known and 0 < self.job.offset <= self.job.size:
             self.validator = self.job.validator
             self.sink.prepare(self.job.offset)
 
@@ -116,7 +119,7 @@ class Fetch:
     def target(self, bounded: bool) -> Target:
         """Return the request to make; `bounded` tells that leave has to be asked for every piece of the body."""
         job = self.job
-        if self._url is job.url and job.plain and not (bounded or self._offset):
+        if self._url is job.url and self._plainly and not (bounded or self._offset):
             # A callback per line of the head, and one of our own for the body, would cost more than the rest.
             self._plain = True
             self.on_body = self._pieces.append
@@ -140,6 +143,8 @@ class Fetch:
             self._end()
         elif self._head is None and not self._fresh and _out_of_step(code, easy):
             self._fresh = True
+        elif self._plain and self._head is not None and self._head.cut:
+            self._plainly = False  # the same question again, so that the header itself can be read
         elif self._head is None:
             self._fail(_no_answer(code, message, easy, self._least))
         elif self._useful:
@@ -166,6 +171,7 @@ class Fetch:
             resumed=self._offset > 0 and (self._useful or self._whole),
             fetched=self._fetched,
             retry_after=None if failure is None else failure.retry_after,
+            elsewhere=self._elsewhere,
             stopped=self._stopped and failure is None and not self._whole,
         )
 
@@ -221,15 +227,14 @@ class Fetch:
             if self._offset:
                 self.sink.discard()
                 self._offset = self.received = 0
-            self.validator = head.validator
+            self.validator = None if self.job.digest is None else head.validator
             self._useful = True
         elif head.status == 206:
             self._useful = self._offset > 0 and self._continued_by(head)
 
     def _continued_by(self, head: Head) -> bool:
-        """Tell whether this 206 is the rest of the file in hand: where no digest proves that, it has to say so."""
-        proven = self.job.digest is not None
-        confirmed = self.validator is not None and head.confirms(self.validator, silence=proven)
+        """Tell whether this 206 is the rest of the file in hand."""
+        confirmed = self.validator is not None and head.confirms(self.validator)
         return confirmed and head.continues(self._offset, self.job.size)
 
     def _announced_too_long(self) -> bool:
@@ -293,6 +298,11 @@ class Fetch:
             return None
         return Failure(FailureKind.INTEGRITY, words)
 
+    @property
+    def _elsewhere(self) -> bool:
+        """True if the server has redirected to another host, which has to answer."""
+        return self._hops > 0 and host_key(self._url) != host_key(self.job.url)
+
     def _seen_size(self) -> int | None:
         if self._whole:
             return self.received
@@ -305,10 +315,10 @@ class Fetch:
         self.sink.finish()
 
     def _fail(self, failure: Failure) -> None:
-        if self._hops and (host := host_key(self._url)) != host_key(self.job.url):
+        if self._elsewhere:
             # what another host refuses says nothing of the mirror's own: it is this file's trouble alone
             kind = ELSEWHERE.get(failure.kind, failure.kind)
-            failure = replace(failure, kind=kind, detail=f"{failure.detail} (redirected to {host})")
+            failure = replace(failure, kind=kind, detail=f"{failure.detail} (redirected to {host_key(self._url)})")
         self._failure = failure
         self._end()
 
@@ -353,6 +363,10 @@ def _disk_failure(error: Exception, size: int) -> Failure:
     if isinstance(error, NameRefused):
         return Failure(FailureKind.UNSAFE, f"this destination can't hold a file of this name: {words}")
     if error.errno == errno.EFBIG:
+        limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if 0 <= limit < size:
+            words = f"the file has {size} bytes, and this process may write {limit} to one"
+            return Failure(FailureKind.DISK, f"{words}: raise its limit on file sizes (`ulimit -f`, LimitFSIZE)")
         return Failure(FailureKind.UNSAFE, f"this destination can't hold a file of {size} bytes: {words}")
     if error.errno in NOT_A_FILE:
         return Failure(FailureKind.UNSAFE, f"the file cannot have this name: {words}")

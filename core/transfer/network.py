@@ -228,7 +228,7 @@ class Network:
     def _end(self, fetch: Fetch, outcome: Outcome) -> None:
         if self._active.pop(fetch.job.id, None) is not None:
             self._outcomes.append(outcome)
-            if outcome.retry_after:
+            if outcome.retry_after and not outcome.elsewhere:
                 self._leave_alone(host_key(fetch.job.url), time.monotonic() + outcome.retry_after)
 
     def _leave_alone(self, host: str, until: float) -> None:

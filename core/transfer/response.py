@@ -22,6 +22,9 @@ from core.units import format_bytes
 
 DENIED = "access denied, check the credentials of this mirror"
 CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+STRONG_ETAG = re.compile(r'"[^"]*"')
+LONGEST_TOLD = "21600"
+"""Seconds of the longest Retry-After that curl itself tells: it may stand for a longer one."""
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999, in seconds since 1970: no date of HTTP is later."""
 
@@ -71,10 +74,11 @@ class Head:
         It is kept in the state, so it must not be a secret that the server sends back.
         """
         tag = self.fields.get("etag", "")
-        if len(tag) > 1 and tag[0] == tag[-1] == '"' and _fit_to_keep(tag):
+        if STRONG_ETAG.fullmatch(tag) and _fit_to_keep(tag):
             return tag
         date = self.fields.get("last-modified", "")
-        return date if date and _fit_to_keep(date) else None
+        strong = date != self.fields.get("date")  # it may be changed once more in the same second (RFC 9110, 8.8.2.2)
+        return date if date and strong and _fit_to_keep(date) else None
 
     @property
     def length(self) -> int | None:
@@ -87,25 +91,30 @@ class Head:
         return self.length is not None or "chunked" in self.fields.get("transfer-encoding", "").lower()
 
     @property
+    def cut(self) -> bool:
+        """True if a Retry-After may be longer than it is told here (see `plain_head`)."""
+        return self.fields.get("retry-after") == LONGEST_TOLD
+
+    @property
     def encoding(self) -> str | None:
         """The Content-Encoding, unless it is identity."""
         name = self.fields.get("content-encoding", "").strip().lower()
         return None if name in {"", "identity"} else name
 
-    def confirms(self, validator: str, *, silence: bool) -> bool:
-        """Tell whether this answer is of the bytes that `validator` stands for.
+    def confirms(self, validator: str) -> bool:
+        """Tell whether this answer may be of the bytes that `validator` stands for.
 
-        One that says nothing of it counts as `silence` has it: after If-Range a 206 may leave out Last-Modified
-        (RFC 9110, 15.3.7). A server that ignores If-Range sends a part of whatever it has now.
+        It may leave out Last-Modified after If-Range (RFC 9110, 15.3.7); a server that ignores If-Range sends a part
+        of whatever it has now. So this spares bytes, and proves nothing: only a digest does.
         """
         told = self.fields.get("etag" if validator.startswith('"') else "last-modified")
-        return silence if told is None else told == validator
+        return told in {None, validator}
 
     def continues(self, offset: int, size: int) -> bool:
         """Tell whether this 206 holds exactly the bytes from `offset` to the end of a file of `size` bytes."""
         match = CONTENT_RANGE.fullmatch(self.fields.get("content-range", ""))
         exact = match is not None and tuple(map(int, match.groups())) == (offset, size - 1, size)
-        return exact and self.length in {None, size - offset}
+        return exact and self.length in {None, size - offset} and self.encoding is None
 
 
 def parse_head(lines: Iterable[bytes]) -> Head:
@@ -118,14 +127,15 @@ def parse_head(lines: Iterable[bytes]) -> Head:
             fields = {}
         elif ":" in line:
             name, _, text = line.partition(":")
-            fields[name.lower()] = text.strip()
+            key, text = name.lower(), text.strip()
+            fields[key] = f"{fields[key]}, {text}" if key == "etag" and key in fields else text
     return Head(status, fields)
 
 
 def plain_head(easy: Any) -> Head | None:
     """Return what curl itself knows of the last head, or None if none came.
 
-    An ETag is not among it, and of an encoding nothing is known.
+    An ETag is not among it, of an encoding nothing is known, and a Retry-After is at most LONGEST_TOLD.
     """
     status = easy.getinfo(pycurl.RESPONSE_CODE)
     if not status:

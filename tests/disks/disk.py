@@ -48,6 +48,11 @@ class Disk:
         """Remove what `fill` wrote."""
         (self.root / FILLING).unlink()
 
+    def hold_files(self, more: int) -> None:
+        """Have room for `more` files than there are, and for no other; for a tmpfs."""
+        figures = os.statvfs(self.root)
+        run("mount", "-o", f"remount,nr_inodes={figures.f_files - figures.f_ffree + more}", self.root)
+
     def read_only(self) -> None:
         """Take writing away from all; nothing may be open for writing."""
         run("mount", "-o", "remount,ro", self.root)

@@ -14,7 +14,7 @@ import pytest
 from tests.disks.sites import DiskSite, stopped
 from tests.servers.datastore import DataStore
 from tests.whole.service import seen
-from tests.whole.site import Ended, register
+from tests.whole.site import Ended, fill, register
 
 LARGE = 3_000_000
 WORDS = {"EIO": "input/output error", "EDQUOT": "disk quota exceeded"}
@@ -50,13 +50,13 @@ def site(tmp_path_factory: pytest.TempPathFactory, store: DataStore) -> DiskSite
     return site
 
 
-def add_more(site: DiskSite, store: DataStore) -> dict[str, bytes]:
+def add_more(site: DiskSite, store: DataStore, product: str = "p") -> dict[str, bytes]:
     """Register a fileset with a large file, and one with small ones; return all that there is."""
     before, number = site.published(), seen(site, "SELECT max(id) FROM filesets")[0][0]
     files = {"large": {"large.dat": os.urandom(LARGE)}, "small": {f"s{n}.dat": os.urandom(1000) for n in range(4)}}
     for kind, contents in files.items():
-        store.add_fileset("p", f"{kind}{number}", dict(contents))
-    more = {f"p/{kind}{number}/{name}": body for kind, one in files.items() for name, body in one.items()}
+        store.add_fileset(product, f"{kind}{number}", dict(contents))
+    more = {f"{product}/{kind}{number}/{name}": body for kind, one in files.items() for name, body in one.items()}
     return before | more
 
 
@@ -130,6 +130,20 @@ def test_a_file_that_could_not_be_flushed_is_fetched_again(site: DiskSite, store
     site.config.write_text(usual)
     assert not path.exists()
     demand_that_the_next_run_completes(site, expected)
+
+
+def test_a_file_too_large_for_the_file_system_fails_alone(tmp_path: Path, datastore: DataStore) -> None:
+    site = DiskSite(tmp_path / "site", tmp_path / "data", datastore)
+    expected = fill(datastore, products=1, filesets=1)
+    site.once()
+    path = place(site, f"{AREA}/large.dat")
+    expected |= add_more(site, datastore, "prod0")
+    found = json.loads(injected(site, "pwrite64", "EFBIG", path, "1+").out)
+    assert found["exit_code"] == 3
+    [failure] = found["failures"]
+    assert (failure["file"], failure["kind"]) == ("large.dat", "unsafe")
+    assert f"can't hold a file of {LARGE} bytes: file too large" in failure["detail"]
+    assert site.published() == {name: body for name, body in expected.items() if "large" not in name}
 
 
 def test_a_log_that_cannot_be_taken_into_the_state_file_is_kept(site: DiskSite, store: DataStore) -> None:

@@ -7,6 +7,8 @@ import stat
 import threading
 from pathlib import Path
 
+import pytest
+
 from core.store.ballast import SHARE
 from tests.disks.conftest import SMALL
 from tests.disks.disk import Disk
@@ -112,6 +114,41 @@ def test_a_state_that_finds_no_room_at_all_is_told_in_one_line_and_the_next_run_
     disk.make_room()
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
+
+
+@pytest.mark.parametrize("files", range(4))
+def test_a_disk_that_holds_no_more_files_is_told_as_such_and_the_next_run_goes_on(
+    disk: Disk, tmp_path: Path, datastore: DataStore, files: int
+) -> None:
+    expected = fill(datastore, products=1)
+    site = DiskSite(disk.root / "site", tmp_path / "data", datastore)
+    disk.hold_files(files)
+    ended = site.run("--once")
+    assert ended.code == 5, ended
+    assert len(ended.err.splitlines()) == 1 + ("logging to stderr" in ended.err)
+    assert "make room on that disk, for bytes and for files" in ended.err
+    disk.hold_files(1000)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    site.demand_sound()
+
+
+@pytest.mark.parametrize("beyond", [-100_000, 8192])
+def test_a_dry_run_that_finds_no_room_for_its_copy_of_the_state_names_that_folder(
+    disk: Disk, tmp_path: Path, datastore: DataStore, beyond: int
+) -> None:
+    fill(datastore, products=1)
+    site = DiskSite(tmp_path / "site", tmp_path / "data", datastore)
+    assert site.once()["exit_code"] == 0
+    disk.fill(leave=(site.folder / "mirror.db").stat().st_size + beyond)
+    ended = site.run("--once", "--dry-run", env={"TMPDIR": str(disk.root)})
+    assert ended.code == 5, ended
+    assert ended.err.startswith(f"mirrortui: {disk.root}: no copy of the state")
+    assert "set TMPDIR" in ended.err
+    assert str(site.folder) not in ended.err
+    assert len(ended.err.splitlines()) == 1
+    disk.make_room()
+    assert site.run("--once", "--dry-run", env={"TMPDIR": str(disk.root)}).code == 0
 
 
 def test_a_state_on_a_very_small_disk_works_and_keeps_its_promises(

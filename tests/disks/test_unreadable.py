@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.disks.sites import as_others
 from tests.servers.datastore import DataStore
 from tests.whole.site import Site, fill, register
 
@@ -22,12 +22,6 @@ def bad_sector(site: Site) -> list[str]:
     """Return what a program is run under to which FILE can't be read."""
     failing = ["-P", str(site.data / FILE), "-e", "trace=read,pread64", "-e", "inject=read,pread64:error=EIO"]
     return ["strace", "-f", "-qq", "-o", str(site.folder / "trace"), *failing]
-
-
-def as_others() -> list[str]:
-    """Return what a program is run under that has no right to read everything, as root has it."""
-    lost = "-dac_override,-dac_read_search"
-    return ["setpriv", f"--bounding-set={lost}", f"--inh-caps={lost}"] if os.geteuid() == 0 else []
 
 
 def test_a_file_that_cannot_be_read_is_found_and_the_others_are_read(site: Site, datastore: DataStore) -> None:

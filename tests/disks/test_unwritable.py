@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.disks.disk import Disk
-from tests.disks.sites import DiskSite
+from tests.disks.sites import DiskSite, as_others
 from tests.servers.datastore import DataStore
 from tests.whole.service import states, wait_until
 from tests.whole.site import Ended, fill
@@ -89,3 +89,20 @@ def test_a_state_that_cannot_be_a_file_is_told_by_every_command(
         assert len(ended.err.splitlines()) == 1
         assert str(site.folder / ("mirror.db" if kind == "folder" else "nowhere")) in ended.err
     assert {path.name for path in site.folder.iterdir()} <= {"mirrortui.toml", "mirror.db"}
+
+
+def test_a_state_that_was_looked_at_while_it_was_read_only_can_be_written_again(
+    tmp_path: Path, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    site = DiskSite(tmp_path / "site", tmp_path / "data", datastore)
+    state = site.folder / "mirror.db"
+    site.once()
+    state.chmod(0o400)
+    demand_told(site.run_under(as_others(), "--once"), site, "let this user write")
+    assert site.run_under(as_others(), "status").code == 0
+    state.chmod(0o600)
+    for command in "pause", "resume", "--once":
+        ended = site.run_under(as_others(), command)
+        assert ended.code == 0, ended
+    assert site.published() == expected

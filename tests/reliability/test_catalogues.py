@@ -155,6 +155,15 @@ def test_an_index_whose_last_line_is_cut_off_is_not_taken_for_whole(
     assert len(datastore.requested("prod0/index.txt")) == 2
 
 
+def test_an_index_that_is_cut_off_where_a_line_ends_is_read_again(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=1, files=3)
+    lines = datastore.index("prod0/o470.chip.0/index.txt").splitlines(keepends=True)
+    cut = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"".join(lines[:-1])
+    datastore.fault("prod0/o470.chip.0/index.txt", Fault.played(Raw(cut), Close()))
+    with serving(site):
+        wait_until(lambda: site.published() == expected, "the whole fileset to be published")
+
+
 def test_a_catalogue_that_changes_between_two_reads_loses_nothing(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=1, filesets=3)
     whole = datastore.index("prod0/index.txt")

@@ -81,6 +81,22 @@ def test_eight_indexes_of_long_rows_are_taken_in_bounded_memory(site: Site, data
     assert seen(site, "SELECT count(*) FROM files") == [(8 * 300,)]
 
 
+def test_indexes_of_many_mirrors_that_come_at_a_time_are_read_in_bounded_memory(
+    site: Site, datastore: DataStore
+) -> None:
+    remarks = (b"# " + PADDING + b"\n") * 1000
+    datastore.add_product("p")
+    for number in range(8):
+        datastore.add_fileset("p", f"f{number}", {"a.dat": b""})
+        index = datastore.index(f"p/f{number}/index.txt")
+        datastore.raw_index(f"p/f{number}/index.txt", index + remarks)
+    mirror = '[[mirror]]\nname = "m%d"\nprotocol = "ipp"\nurl = "%s"\ndestination = "m%d"'
+    site.configure(datastore.url, more="\n".join(mirror % (n, datastore.url, n) for n in range(7)))
+    code, peak = site.measured("--once", "--quiet")
+    assert code == 0
+    assert peak < BOUND
+
+
 def test_endless_headers_and_interim_answers_cost_no_memory(site: Site, datastore: DataStore) -> None:
     datastore.add_product("p")
     datastore.add_fileset("p", "f", {f"{n}.dat": b"x" * 20_000 for n in range(4)})

@@ -66,6 +66,25 @@ def test_retry_after_leaves_the_whole_host_alone(site: Site, datastore: DataStor
     assert seen(site, files) == [(4, 396)], "what was not asked for lost no try"
 
 
+@pytest.mark.parametrize("size", [3000, 20_000])
+def test_a_host_that_was_redirected_to_asks_for_rest_in_its_own_name(
+    site: Site, datastore: DataStore, size: int
+) -> None:
+    expected = fill(datastore, products=1, filesets=8, files=1, size=size)
+    first, *others = sorted(expected)
+    with DataStore() as other:
+        other.fault("*", Fault.status(503, retry_after=3600), times=None)
+        datastore.fault(first, Fault.redirect(f"http://localhost:{other.port}/ds/{first}"), times=None)
+        site.configure(datastore.url, engine="transfers = 1")
+        assert site.once()["exit_code"] == 3
+    assert site.published() == {path: expected[path] for path in others}
+    ((next_try,),) = seen(site, "SELECT next_try FROM files WHERE state = 'retry_wait'")
+    assert next_try == pytest.approx(time.time() + 3600, abs=100), "that file waits as long as was asked for"
+    assert not seen(site, "SELECT * FROM hosts")
+    datastore.heal()
+    assert site.once()["exit_code"] == 3, "nor is the catalogue's host left alone"
+
+
 def test_a_new_engine_heeds_the_wish_that_an_earlier_one_heard(site: Site, datastore: DataStore) -> None:
     expected = fill(datastore, products=2, filesets=5)
     datastore.fault("*.fits", Fault.status(429, retry_after=3600))

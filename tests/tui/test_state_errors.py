@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import DiskError, ExitCode, MirrorError, StateError
+from tests.descriptors import no_descriptors
 from tui.headless.state_errors import state_errors_told
+from tui.trouble import told
 
 
 def fill_the_disk(folder: Path) -> None:
@@ -77,3 +79,11 @@ def test_what_is_a_message_already_and_what_is_unknown_stay_as_they_are(tmp_path
         sqlite3.connect(":memory:").execute("nonsense")
     with pytest.raises(KeyError), state_errors_told(tmp_path):
         raise KeyError("x")
+
+
+def test_want_of_descriptors_is_no_internal_error() -> None:
+    with no_descriptors(), pytest.raises(OSError, match="Too many open files") as caught:
+        os.pipe()
+    code, words = told(caught.value)
+    assert code is ExitCode.DISK
+    assert words.startswith("Too many open files: raise the limit")

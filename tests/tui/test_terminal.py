@@ -73,3 +73,24 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, datastore: DataS
         shown = process.stderr.read()
     assert shown == ""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("elsewhere", ["<", ">", "2>"])
+def test_no_dashboard_is_drawn_where_nobody_sees_it(tmp_path: Path, elsewhere: str) -> None:
+    site = Site(tmp_path / "site", "http://127.0.0.1:1/ds")
+    terminal, other_side = pty.openpty()
+    with subprocess.Popen(
+        ["sh", "-c", f'"$@" {elsewhere}/dev/null; echo ended $?', "sh", *COMMAND],
+        cwd=site.folder,
+        env=site.environment | {"TERM": "xterm"},
+        stdin=other_side,
+        stdout=other_side,
+        stderr=other_side,
+    ) as process:
+        os.close(other_side)
+        shown = read_until(terminal, "ended")
+        shown += read_until(terminal, "")
+        process.wait(SECONDS)
+    os.close(terminal)
+    assert "ended 2" in shown
+    assert elsewhere == "2>" or "the dashboard needs a terminal" in shown

@@ -63,8 +63,40 @@ def test_into_a_folder_and_over_a_file(site: Site, datastore: DataStore, tmp_pat
     assert names(folder) == {copy.name}
 
 
+@pytest.mark.parametrize(
+    ("words", "places"),
+    [
+        ("the destination", ["data/prod0/o470.chip.0/o470.chip.0.0.fits", "data/.mirrortui/marker"]),
+        ("the destination", ["data", "way/copy"]),
+        ("the configuration", ["mirrortui.toml"]),
+        ("a log", ["mirrortui.log", "mirrortui.log.1"]),
+        ("the state file", ["mirror.db", "mirror.db.rebuilding"]),
+    ],
+)
+def test_what_is_published_and_what_an_engine_needs_is_never_replaced(
+    site: Site, datastore: DataStore, words: str, places: list[str]
+) -> None:
+    fill(datastore, products=1, filesets=1)
+    site.once()
+    (site.folder / "way").symlink_to(site.data / "prod0")
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in site.folder.rglob("*") if path.is_file()}
+
+    before = files()
+    for place in places:
+        ended = site.run("backup", "--force", place)
+        assert (ended.code, ended.err.count("\n")) == (2, 1), ended
+        assert words in ended.err
+    assert files() == before
+
+
 def no_such_folder(folder: Path) -> Path:
     return folder / "none" / "copy"
+
+
+def no_such_name(folder: Path) -> Path:
+    return folder / ("n" * 256)
 
 
 def no_files_there(_: Path) -> Path:
@@ -72,7 +104,12 @@ def no_files_there(_: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("place", "code", "words"), [(no_such_folder, 2, "no such folder"), (no_files_there, 5, "cannot be written")]
+    ("place", "code", "words"),
+    [
+        (no_such_folder, 2, "no such folder"),
+        (no_such_name, 2, "File name too long"),
+        (no_files_there, 5, "cannot be written"),
+    ],
 )
 def test_where_it_cannot_be_written_one_message_says_so(
     site: Site, datastore: DataStore, tmp_path: Path, place: object, code: int, words: str

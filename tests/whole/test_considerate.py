@@ -175,6 +175,34 @@ def test_the_newest_fileset_that_is_registered_again_is_seen_at_the_next_poll(si
     assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["o470.chip.1"]
 
 
+def test_a_fileset_that_the_root_names_and_no_query_tells_is_seen_at_once(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2, files=1)
+    site.once()
+    blank = b"".join(datastore.index("prod0/index.txt").splitlines(keepends=True)[:1])
+    datastore.fault("prod0/index.txt[?]o*", Fault.replace(blank), times=None)
+    expected |= register(datastore, "prod0", "late1") | register(datastore, "prod0", "late2")
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["o470.chip.1", ""]
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert [request.query for request in datastore.requested("prod0/index.txt*")] == ["late2"]
+
+
+def test_a_service_seeks_a_fileset_that_is_in_no_list_once(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=2, files=1)
+    site.once()
+    datastore.raw_index("index.txt", datastore.index("index.txt").replace(b"o470.chip.1", b"nowhere"))
+    datastore.forget()
+    site.configure(datastore.url, mirror='poll_interval = "0.1s"')
+    with serving(site):
+        datastore.wait_for("prod0/index.txt", 5)
+    queries = [request.query for request in datastore.requested("prod0/index.txt")]
+    assert queries[:2] == ["o470.chip.1", ""]
+    assert set(queries[2:]) == {"o470.chip.1"}
+
+
 def test_a_root_that_tells_another_kind_of_time_costs_no_whole_list(site: Site, datastore: DataStore) -> None:
     fill(datastore, products=1, filesets=2)
     root = datastore.index("index.txt")

@@ -22,6 +22,7 @@ from tests.whole.screen import (
     leave,
     pid_of,
     put_cursor,
+    state_of,
     wait_for_row,
     wait_until_ended,
 )
@@ -165,6 +166,21 @@ def test_what_keeps_an_engine_from_starting_is_told(site: Site, datastore: DataS
     with dashboard(site) as terminal:
         terminal.wait_for("NO_SUCH_TOKEN")
         terminal.wait_for("NO ENGINE")
+        leave(terminal)
+
+
+def test_a_state_that_no_engine_can_use_is_told_once_and_none_is_offered(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1)
+    state_of(site).write_bytes(b"garbage " * 1000)
+    with dashboard(site, columns=80, lines=24) as terminal:
+        terminal.wait_for("rebuild`")
+        terminal.wait_for("NO ENGINE")
+        terminal.send("E")
+        screen = terminal.wait_for("no engine can use the state file as it is")
+        assert sum("rebuild`" in line for line in screen) == 1
+        terminal.send("j")
+        screen = terminal.wait_for("? Help")
+        assert not [line for line in screen if "E starts" in line or "E Start" in line]
         leave(terminal)
 
 

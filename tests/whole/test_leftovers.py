@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+import pytest
 
 from tests.servers.datastore import DataStore
 from tests.whole.site import Site, fill
@@ -45,3 +48,23 @@ def test_strangers_in_what_another_state_has_staged_are_kept_aside(site: Site, d
     assert site.once()["exit_code"] == 0
     assert len(list((private / "staging").iterdir())) == 1
     assert entries(private / "replaced") == {"8.old/planted", "note"}
+
+
+@pytest.mark.parametrize("path", [".mirrortui", ".mirrortui/staging", ".mirrortui/staging/{owner}"])
+def test_what_stands_in_the_place_of_a_folder_of_ours_is_named_with_a_remedy_that_helps(
+    site: Site, datastore: DataStore, path: str
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    assert site.once()["exit_code"] == 0
+    [staging] = (site.data / ".mirrortui/staging").iterdir()
+    blocked = site.data / path.format(owner=staging.name)
+    blocked.rename(site.folder / "moved")
+    os.mkfifo(blocked)
+    ended = site.run("--once")
+    assert ended.code == 5
+    name = blocked.relative_to(site.data)
+    assert f"{site.data}: cannot be used: {name} exists and is not a directory; move it away, then retry" in ended.out
+    blocked.unlink()
+    (site.folder / "moved").rename(blocked)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected

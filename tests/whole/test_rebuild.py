@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_lost_state_comes_back_with_all_it_knew_of_the_tree(site: Site, datast
     found = site.once()
     assert (found["exit_code"], found["files"], found["failures"]) == (0, 0, [])
     assert asked_for_data(datastore) == []
+    assert seen(site, "SELECT count(*) FROM filesets WHERE reread OR revision > 1") == [(0,)]
     assert site.published() == tree
     assert {path: path.read_bytes() for path in site.data.rglob("index.txt")} == indexes
 
@@ -108,6 +110,27 @@ def test_the_run_after_it_lists_everything_whole(site: Site, datastore: DataStor
     assert [request.query for request in datastore.requested("prod0/index.txt")] == [""]
     states = dict(seen(site, "SELECT name, state FROM filesets"))
     assert (states["o470.chip.0"], states["new"]) == ("withdrawn", "published")
+
+
+def test_the_run_after_it_finds_what_upstream_never_offered(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    site.once()
+    lose_state(site)
+    file, index = site.data / FILESET / FILE, site.data / FILESET / "index.txt"
+    planted = b"evil" * 10
+    text = index.read_text().replace(md5(file.read_bytes()).hexdigest(), md5(planted).hexdigest())
+    index.write_text(text.replace(f"|{file.stat().st_size}|", f"|{len(planted)}|"))
+    file.write_bytes(planted)
+    assert site.run("rebuild").code == 0, "the tree agrees with itself"
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert asked_for_data(datastore) == [f"{FILESET}/{FILE}"], "nothing is fetched of what agrees"
+    assert seen(site, "SELECT name, state FROM filesets WHERE revision > 1") == [("o470.chip.1", "published")]
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert not datastore.requested("*/o470.chip.?/index.txt"), "that it agrees is known"
+    assert site.run("verify").code == 0
 
 
 def test_a_broken_state_is_told_moved_aside_and_replaced(site: Site, datastore: DataStore) -> None:

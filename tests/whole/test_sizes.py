@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.servers.datastore import DataStore, Fault, ServedFile
-from tests.whole.service import serving, states, wait_until
+from tests.whole.service import seen, serving, states, wait_until
 from tests.whole.site import Site, counts, fill, register
 
 LARGEST = 2**63 - 1
@@ -142,17 +142,21 @@ def test_mirrors_on_one_disk_do_not_promise_the_same_room_twice(tmp_path: Path, 
             other.wait_for("p/second/second.dat", 1)
 
 
-def test_a_file_too_large_for_the_file_system_fails_alone(site: Site, datastore: DataStore) -> None:
+def test_a_file_larger_than_a_process_may_write_costs_no_try_and_comes_when_it_may(
+    site: Site, datastore: DataStore
+) -> None:
     expected = fill(datastore, products=1)
-    datastore.add_fileset("prod0", "huge", {"large.dat": os.urandom(9_000_000)})
+    content = os.urandom(9_000_000)
+    datastore.add_fileset("prod0", "huge", {"large.dat": content})
 
     def low_file_size_limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000_000, 6_000_000))
 
     process = site.start("--once", "--json", preexec_fn=low_file_size_limit)
     out, _ = process.communicate()
-    assert process.returncode == 3
-    [failure] = json.loads(out)["failures"]
-    assert (failure["fileset"], failure["file"], failure["kind"]) == ("huge", "large.dat", "unsafe")
-    assert "can't hold a file of 9000000 bytes: file too large" in failure["detail"]
-    assert site.published() == expected
+    assert process.returncode == 5
+    told = "prod0/huge/large.dat: the file has 9000000 bytes, and this process may write 6000000 to one"
+    assert told in json.loads(out)["mirrors"][0]["error"]
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected | {"prod0/huge/large.dat": content}
+    assert seen(site, "SELECT sum(attempts) FROM files") == [(0,)]

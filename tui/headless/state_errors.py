@@ -9,7 +9,8 @@ from pathlib import Path
 
 from core.engine.lease import outdated
 from core.errors import DiskError, MirrorError, StateError, causes
-from core.store.identity import REMEDY, WRITABLE
+from core.store.identity import REMEDY
+from core.store.shortage import WRITABLE, shortage
 from core.text import display
 
 PRIMARY = 0xFF
@@ -53,5 +54,5 @@ def _known(error: Exception, state: Path) -> MirrorError | None:
         if code in DISK_ADVICE and not isinstance(error, DiskError):
             return DiskError(f"{words} {DISK_ADVICE[code]}. What was acknowledged is kept", whole=True)
         if code in STATE_ADVICE and not isinstance(error, MirrorError):
-            return StateError(f"{words} {STATE_ADVICE[code]}")
+            return shortage(state, cause) or StateError(f"{words} {STATE_ADVICE[code]}")
     return None

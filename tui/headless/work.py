@@ -8,12 +8,9 @@ import gc
 import json
 import logging
 import os
-import sqlite3
 import sys
-import tempfile
 import time
 from collections.abc import Coroutine
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +20,7 @@ import uvloop
 
 from core import report
 from core.config import Config, exposed_secret, find_config
+from core.descriptors import allow_enough
 from core.engine.context import Choice
 from core.engine.engine import Engine, Result
 from core.errors import ExitCode
@@ -36,6 +34,7 @@ from tui.headless import settings, watch
 from tui.headless.output import reader_may_leave
 from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
+from tui.headless.scratch import copy_of
 from tui.headless.state_errors import state_errors_told
 from tui.signals import end_at_once, heed
 
@@ -46,6 +45,9 @@ T = TypeVar("T")
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the interpreter while others wait: the event loop has to have its turn soon."""
 GARBAGE_THRESHOLDS = (20_000, 20, 20)
+LOOKUP_THREADS = 256
+"""Threads of libuv, which serve nothing but lookups of names here, and those with half of them: 128 lookups that wait
+for a resolver that says nothing hold up no other. A thread costs about 10 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,12 @@ def dry_run(config_file: Path | None, options: Options) -> ExitCode:
 
 
 def prepare(config_file: Path | None, options: Options) -> Config:
-    """Load the configuration with its secrets, begin to log without them, and take on the umask that it sets."""
+    """Make ready for an engine; return the configuration with its secrets.
+
+    That is: allow enough open files, take on the umask that the configuration sets, and begin to log, without secrets.
+    Raises ConfigError, and DiskError if too few files may be open.
+    """
+    allow_enough()
     path = find_config(config_file)
     config = settings.load(path, with_secrets=True)
     if options.mirror is not None:
@@ -121,23 +128,9 @@ def prepare(config_file: Path | None, options: Options) -> Config:
 
 
 def _plan(config: Config, options: Options) -> tuple[Result, Report]:
-    with tempfile.TemporaryDirectory(prefix="mirrortui-") as folder, state_errors_told(config.engine.state):
-        copy = Path(folder) / "mirror.db"
-        if config.engine.state.exists():
-            asyncio.run(_demand_state(config.engine.state))
-            _copy(config.engine.state, copy)
+    with copy_of(config.engine.state) as copy:
         engine = config.engine.model_copy(update={"state": copy})
         return run_in_loop(_once(config.model_copy(update={"engine": engine}), options, plan=True))
-
-
-async def _demand_state(state: Path) -> None:
-    """Raise StateError unless `state` is a state file that this version can read."""
-    await (await Database.open_reader(state)).close()
-
-
-def _copy(state: Path, copy: Path) -> None:
-    with closing(sqlite3.connect(state)) as source, closing(sqlite3.connect(copy)) as target:
-        source.backup(target)
 
 
 def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
@@ -145,6 +138,7 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.freeze()  # what was imported stays: there is no use in looking for garbage in it, again and again
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    os.environ["UV_THREADPOOL_SIZE"] = str(LOOKUP_THREADS)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)

@@ -407,3 +407,22 @@ def test_a_place_is_known_by_its_marker(destination: PosixDestination, root: Pat
     assert destination.marker() == "0123abcd"
     (root / ".mirrortui" / "marker").write_bytes(b"\xff" * 1000)
     assert len(destination.marker() or "") <= 64
+
+
+def test_a_place_that_was_displaced_is_refused_until_it_is_opened_anew(
+    destination: PosixDestination, root: Path
+) -> None:
+    destination.mark("0123abcd")
+    destination.demand_in_place()
+    moved = root.rename(root.with_name("moved"))
+    assert destination.marker() is None, "it is the path that counts"
+    assert not root.exists()
+    with pytest.raises(DiskError, match="moved, replaced or unmounted") as refusal:
+        destination.demand_in_place()
+    assert refusal.value.whole
+    moved.rename(root)
+    assert destination.marker() == "0123abcd"
+    with pytest.raises(DiskError, match="moved, replaced or unmounted"):
+        destination.demand_in_place()
+    destination.open()
+    destination.demand_in_place()

@@ -17,6 +17,7 @@ from core.sources.ipp_parse import FILESETS, Shape
 from core.sources.spool import DEFAULT_LIMITS, Limits
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
+from tests.servers.script import Close, Raw
 
 INDEX = "gpc1/index.txt"
 HEADER = b"# filesetID|time registered|type|\n"
@@ -198,6 +199,43 @@ async def test_a_body_shorter_than_its_length_is_transient(datastore: DataStore)
     datastore.static = True
     datastore.fault(INDEX, Fault.lie_length(100_000))
     assert (await failure(options(datastore))).kind is FailureKind.TRANSIENT
+
+
+def unframed(body: bytes) -> Fault:
+    return Fault.played(Raw(b"HTTP/1.1 200 OK\r\n\r\n" + body), Close(), name="unframed")
+
+
+LISTED = HEADER + ROW % 1 + ROW % 2
+
+
+async def test_an_index_whose_length_nobody_tells_counts_if_it_comes_twice_alike(datastore: DataStore) -> None:
+    datastore.fault(INDEX, unframed(LISTED), times=None)
+    assert await fetch(options(datastore)) == LISTED
+    assert len(datastore.requests) == 2
+    datastore.heal()
+    datastore.forget()
+    for _ in range(2):
+        assert await fetch(options(datastore)) == datastore.index(INDEX)
+        datastore.fault(INDEX, Fault.chunked())
+    assert len(datastore.requests) == 2, "a length that is told costs nothing"
+
+
+@pytest.mark.parametrize("bodies", [(HEADER + ROW % 1, LISTED), (LISTED, HEADER + ROW % 1)], ids=["first", "second"])
+async def test_an_index_that_is_cut_off_where_a_line_ends_is_not_taken_for_whole(
+    datastore: DataStore, bodies: tuple[bytes, bytes]
+) -> None:
+    for body in bodies:
+        datastore.fault(INDEX, unframed(body))
+    error = await failure(options(datastore))
+    assert error.kind is FailureKind.TRANSIENT
+    assert "its length is not told, and it came in two lengths or versions" in error.detail
+
+
+async def test_an_index_whose_length_nobody_tells_may_be_gone_the_second_time(datastore: DataStore) -> None:
+    datastore.fault(INDEX, unframed(LISTED))
+    datastore.fault(INDEX, Fault.status(503, retry_after=9))
+    error = await failure(options(datastore))
+    assert (error.kind, error.status, error.retry_after) == (FailureKind.TRANSIENT, 503, 9.0)
 
 
 async def test_a_refused_connection_says_so() -> None:

@@ -111,6 +111,12 @@ def test_every_recorded_index_is_well_formed_and_wholly_accepted(path: Path) -> 
     assert not [row for row in rows if isinstance(row, Rejection)]
 
 
+def test_a_byte_order_mark_before_a_header_or_a_remark_does_not_matter() -> None:
+    marked = b"\xef\xbb\xbf# fileID|bytes|md5sum|type\n"
+    body = marked + b"a.fits|7||fits|\n" + marked + b"\xef\xbb\xbf# the end\nb.fits|8||fits|\n"
+    assert parse(FILES, body) == [ListedFile("a.fits", 7, None, "fits"), ListedFile("b.fits", 8, None, "fits")]
+
+
 def test_blank_lines_comments_padding_and_a_missing_last_bar_do_not_matter() -> None:
     body = (
         b"\n  # just a remark | with a bar\n#\n"

@@ -27,7 +27,7 @@ async def filled(state: Path) -> Path:
 
 
 def copied(state: Path, target: Path, *, overwrite: bool = False) -> Path:
-    return Backup(state, target, overwrite=overwrite, now=NOW).run()
+    return Backup(state, target, overwrite=overwrite, now=NOW, apart={}).run()
 
 
 def values(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -66,7 +66,7 @@ class _Disturbed(Backup):
         self._writer = sqlite3.connect(state, isolation_level=None)
         for table in ("left", "right"):
             self._writer.execute(f'CREATE TABLE "{table}" (number, filling)')
-        super().__init__(state, target, overwrite=False, now=NOW)
+        super().__init__(state, target, overwrite=False, now=NOW, apart={})
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)
@@ -117,7 +117,7 @@ class _StopsItself(Backup):
 
     def __init__(self, state: Path, target: Path, at: int):
         self._at = at
-        super().__init__(state, target, overwrite=False, now=NOW)
+        super().__init__(state, target, overwrite=False, now=NOW, apart={})
 
     def __setattr__(self, name: str, value: object) -> None:
         super().__setattr__(name, value)

@@ -98,7 +98,9 @@ def test_names_of_products_are_foreign_too() -> None:
     [
         (7, 5e7, 8, None, ""),
         (8, 5e7, 8, None, "limit of 8 transfers reached"),
-        (9, 5e7, 8, 10, "limit of 8 transfers reached"),
+        (9, 5e7, 8, None, "limit of 8 transfers reached"),
+        (4, 9.8e4, 4, 100_000, "bandwidth limit of 100.0 kB/s reached"),
+        (4, 5.0e4, 4, 100_000, "limit of 4 transfers reached"),
         (1, 0.0, 1, None, "limit of 1 transfer reached"),
         (3, 4.6e7, None, 50_000_000, "bandwidth limit of 50.0 MB/s reached"),
         (3, 4.4e7, None, 50_000_000, ""),

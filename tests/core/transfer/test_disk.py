@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import signal
@@ -32,14 +31,14 @@ def low_file_size_limit() -> Iterator[int]:
 
 @SIZES
 @pytest.mark.parametrize("sync", [False, True])
-async def test_a_file_too_large_for_the_file_system_is_its_own_trouble(
+async def test_a_file_that_this_process_may_not_write_is_no_fault_of_the_file(
     store: DataStore, courier: Courier, low_file_size_limit: int, size: int, sync: bool
 ) -> None:
     data = content(size)
     store.add_fileset("p", "f", {"a.dat": data})
     outcome = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", data, sync=sync))
-    assert outcome.kind is FailureKind.UNSAFE
-    assert f"can't hold a file of {size} bytes: {os.strerror(errno.EFBIG).lower()}" in outcome.detail
+    assert outcome.kind is FailureKind.DISK
+    assert f"the file has {size} bytes, and this process may write {low_file_size_limit} to one" in outcome.detail
 
 
 async def test_a_directory_that_takes_no_files(store: DataStore, courier: Courier) -> None:

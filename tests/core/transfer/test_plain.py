@@ -76,6 +76,15 @@ async def test_a_server_that_asks_for_patience_is_heard(store: DataStore, url: s
     assert (outcome.kind, outcome.retry_after) == (FailureKind.TRANSIENT, 120.0)
 
 
+async def test_a_server_that_asks_for_more_patience_than_curl_tells_is_asked_for_its_words(
+    store: DataStore, url: str, courier: Courier
+) -> None:
+    store.fault(URL, Fault.status(503, retry_after=86_400), times=None)
+    outcome = await courier.fetch(courier.job(url, DATA, plain=True))
+    assert (outcome.kind, outcome.retry_after) == (FailureKind.TRANSIENT, 86_400.0)
+    assert len(store.requests) == 2
+
+
 async def test_a_redirect_is_followed(store: DataStore, url: str, courier: Courier) -> None:
     store.add_fileset("p", "elsewhere", {"a.dat": DATA})
     store.fault(URL, Fault.redirect("../elsewhere/a.dat"))

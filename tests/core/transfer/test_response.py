@@ -30,6 +30,8 @@ def test_lines_may_end_in_a_line_feed_alone() -> None:
         ([b'ETag: "abc"', b"Last-Modified: Sat, 21 Nov 2026 07:58:02 GMT"], '"abc"'),
         ([b'ETag: W/"abc"', b"Last-Modified: Sat, 21 Nov 2026 07:58:02 GMT"], "Sat, 21 Nov 2026 07:58:02 GMT"),
         ([b'ETag: W/"abc"'], None),
+        ([b'ETag: "a"', b'ETag: "b"'], None),
+        ([b"Date: Sat, 21 Nov 2026 07:58:02 GMT", b"Last-Modified: Sat, 21 Nov 2026 07:58:02 GMT"], None),
         ([b"ETag: abc"], None),
         ([b'ETag: "'], None),
         ([b'ETag: "a\x00b"'], None),

@@ -30,15 +30,13 @@ def continued(store: DataStore, courier: Courier, data: bytes, before: Outcome, 
 
 
 @SIZES
-@pytest.mark.parametrize("digest", [True, False])
-async def test_a_broken_transfer_is_continued(store: DataStore, courier: Courier, size: int, digest: bool) -> None:
+async def test_a_broken_transfer_is_continued(store: DataStore, courier: Courier, size: int) -> None:
     data = content(size)
     before = await interrupted(store, courier, data, size // 3)
     assert before.kind is FailureKind.TRANSIENT
     assert before.kept == size // 3
     assert courier.on_disk() == data[: size // 3]
-    more = {} if digest else {"digest": None}
-    after = await courier.fetch(continued(store, courier, data, before, **more))
+    after = await courier.fetch(continued(store, courier, data, before))
     assert after.kind is None
     assert after.resumed
     assert after.fetched == size - size // 3
@@ -47,6 +45,21 @@ async def test_a_broken_transfer_is_continued(store: DataStore, courier: Courier
     (request,) = store.requests
     assert request.headers["range"] == f"bytes={size // 3}-"
     assert request.headers["if-range"] == before.validator
+
+
+@SIZES
+async def test_without_a_digest_to_prove_the_whole_nothing_is_continued(
+    store: DataStore, courier: Courier, size: int
+) -> None:
+    data = content(size)
+    before = await interrupted(store, courier, data, size // 3, digest=None)
+    assert (before.kind, before.kept, before.validator) == (FailureKind.TRANSIENT, 0, None)
+    assert courier.on_disk() is None
+    (courier.target / "a.dat").write_bytes(content(size // 3, seed=1))
+    validator = '"a tag from elsewhere"'
+    after = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", data, digest=None, offset=9, validator=validator))
+    assert (after.kind, after.resumed, after.fetched) == (None, False, size)
+    assert courier.on_disk() == data
 
 
 async def test_a_break_tells_how_far_it_came(store: DataStore, courier: Courier) -> None:
