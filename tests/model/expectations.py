@@ -133,4 +133,5 @@ def exit_code(seen: Seen) -> int:
         return 4
     if any(one.trouble for one in filesets):
         return 3
-    return 7 if any(one.state in OPEN | PASSED for one in filesets) else 0
+    paused = seen.paused or any(product.paused for product in selected.values())
+    return 7 if paused or any(one.state in OPEN | PASSED for one in filesets) else 0
