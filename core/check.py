@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.config import Mirror, matches
-from core.destinations.outlook import outlook
+from core.destinations.outlook import attempt, outlook
 from core.engine.mirrors import source_options
 from core.errors import ExitCode, SourceError
 from core.model import ListedFileset, Rejection
 from core.sources import open_source
 from core.sources.base import Source
 from core.text import display
-from core.units import counted
+from core.units import Space, counted, format_bytes
 
 
 class Verdict(StrEnum):
@@ -35,9 +35,12 @@ class Finding:
     code: ExitCode = ExitCode.OK
 
 
-async def examine(mirror: Mirror) -> AsyncGenerator[Finding, None]:
-    """Yield what is found out about a mirror, as it comes; close the iterator if it is left early."""
-    async for finding in _examine_destination(mirror):
+async def examine(mirror: Mirror, min_free: Space) -> AsyncGenerator[Finding, None]:
+    """Yield what is found out about a mirror, as it comes; close the iterator if it is left early.
+
+    Of the disk of its destination `min_free` is to be kept free.
+    """
+    async for finding in _examine_destination(mirror, min_free):
         yield finding
     source = open_source(mirror.protocol, source_options(mirror))
     try:
@@ -51,11 +54,21 @@ async def examine(mirror: Mirror) -> AsyncGenerator[Finding, None]:
         await source.close()
 
 
-async def _examine_destination(mirror: Mirror) -> AsyncGenerator[Finding, None]:
+async def _examine_destination(mirror: Mirror, min_free: Space) -> AsyncGenerator[Finding, None]:
     found = await asyncio.to_thread(outlook, mirror.destination)
     if not found.writable:
         words = f"{display(found.writable_at)}: not writable for this user; change its owner, or choose another"
         yield Finding(Verdict.BAD, f"{words} destination", ExitCode.DISK)
+        return
+    try:
+        await asyncio.to_thread(attempt, mirror.destination)
+    except OSError as error:
+        words = f"{display(mirror.destination)}: can't be written to: {error.strerror}; choose another destination"
+        yield Finding(Verdict.BAD, words, ExitCode.DISK)
+    if found.free is not None and found.total and found.free <= (spare := min_free.of(found.total)):
+        room = f"{format_bytes(found.free)} are free, of which min_free keeps {format_bytes(spare)}"
+        words = f"{display(mirror.destination)}: no room: {room}; free some space, or choose another destination"
+        yield Finding(Verdict.BAD, words, ExitCode.DISK)
 
 
 async def _examine_root(mirror: Mirror, source: Source, listed: list[str]) -> AsyncGenerator[Finding, None]:

@@ -18,6 +18,7 @@ from tui.palette import Palette
 from tui.panes import failed, log
 from tui.screens.copy import CopyScreen
 from tui.screens.help import HelpScreen
+from tui.screens.lists import PROBLEMS
 from tui.screens.theme import ThemeScreen
 
 if TYPE_CHECKING:
@@ -42,15 +43,17 @@ class Actions:
     def unavailable(self, command: Command) -> str | None:
         """Return why a command can't be given now, or None."""
         main = self._main
-        if main.pane not in command.panes:
-            return f"not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
         if command.writes and main.read_only:
             return "this dashboard is read-only"
+        if main.pane not in command.panes:
+            return f"not in this pane; it works in {', '.join(p for p in PANES if p in command.panes)}"
         if command.id == "files" and not self._hits.a_fileset():
             return "put the cursor on a fileset"
         if command.id == "errors" and main.subject is None:
             return "put the cursor on a product or a fileset"
         if command.id == "engine":
+            if main.snapshot.broken:
+                return "no engine can use the state file as it is"
             startable = main.snapshot.engine is None or main.snapshot.outdated
             return None if startable else "an engine runs already"
         if command.id == "accept" and not self._hits.acceptable():
@@ -62,7 +65,7 @@ class Actions:
     async def run(self, command: Command) -> None:
         """Carry out one command; not on a row that has just come under the cursor in the place of another."""
         if command.writes and command.id not in WITHOUT_ROW and self._hits.uncertain():
-            self._app.tell(f"{command.title}: the row has just changed; press again for the one there now", "warning")
+            self._app.refuse(command, "the row has just changed; move, or press again in a moment")
             return
         name = f"do_{command.id}"
         for part in (self._orders, self):
@@ -94,9 +97,12 @@ class Actions:
         self._main.edit_filter()
 
     async def do_problems(self) -> None:
-        """Show problems only, or all."""
-        self._main.preferences.problems = not self._main.preferences.problems
-        self._main.redraw()
+        """Show problems only, or all; where that is not to be seen, tell it."""
+        main = self._main
+        main.preferences.problems = not main.preferences.problems
+        main.redraw()
+        if main.pane not in PROBLEMS:
+            self._app.tell(f"the lists show {'what needs attention only' if main.preferences.problems else 'all'}")
 
     async def do_available(self) -> None:
         """Show or hide products that nobody mirrors."""
@@ -218,7 +224,11 @@ class Actions:
 
     async def do_redraw(self) -> None:
         """Paint anew."""
-        self._app.refresh(repaint=True, layout=True)
+        self._app.paint_anew()
+
+    async def do_suspend(self) -> None:
+        """Go to the background."""
+        self._app.action_suspend_process()
 
     async def do_quit(self) -> None:
         """Leave."""

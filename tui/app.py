@@ -27,6 +27,7 @@ from tui.actions import Actions
 from tui.attach import AttachError, Engine, How
 from tui.bridge import Bridge
 from tui.commands import Command, Keymap, by_id
+from tui.followed import Followed
 from tui.hangup import let_go_of_terminal
 from tui.keymap import effective_keys
 from tui.messages import Asked, Pictured
@@ -44,6 +45,7 @@ STOP_COMMANDS: dict[str, How] = {"drain": "drain", "stop": "now"}
 READY_SECONDS, READY_STEPS = 1.0, 100
 COMMAND_SECONDS = 5.0
 """How long a key waits for the command before it."""
+PARTING_SECONDS = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -78,8 +80,10 @@ class Dashboard(InTurn[ExitCode]):
         self.actions = Actions(self, self.main)
         self.bridge = Bridge(config.engine.state, self._picture, clock, ticks)
         self.wishes = Wishes(config.engine.state, self.tell)
+        self.followed = Followed(config, config_file, self._reconfigure, self.tell)
         self._settled = asyncio.Event()
         self._settled.set()
+        self._refused = False
 
     # Life.
 
@@ -96,9 +100,19 @@ class Dashboard(InTurn[ExitCode]):
         for theme in themes.OURS:
             self.register_theme(theme)
         self.theme = self._theme()
+        self.app_resume_signal.subscribe(self, self.paint_anew)
         self._begin(self.bridge.run(), "bridge")
+        self._begin(self.followed.run(), "configuration")
         if not self.main.read_only and attach.find(self.config.engine.state) is None:
             self.start_engine()
+
+    def paint_anew(self, _: object = None) -> None:
+        """Paint all of the screen: something else has written there."""
+        self.refresh(repaint=True, layout=True)
+
+    def _reconfigure(self, config: Config) -> None:
+        self.config = config
+        self.main.reconfigure(config)
 
     def _theme(self) -> str:
         for name in (self.preferences.theme, self.config.dashboard.theme):
@@ -106,9 +120,13 @@ class Dashboard(InTurn[ExitCode]):
                 return name
         return self.theme
 
-    def on_unmount(self) -> None:
-        """Keep what was set on the screen."""
+    async def on_unmount(self) -> None:
+        """Keep what was set on the screen, and let work beside it end: it has connections to close."""
         preferences.save(self.preferences_file, self.preferences)
+        self.workers.cancel_all()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PARTING_SECONDS):
+                await asyncio.gather(*(worker.wait() for worker in self.workers), return_exceptions=True)
 
     def _hung_up(self) -> None:
         """The terminal is gone: do as configured, and go."""
@@ -143,7 +161,7 @@ class Dashboard(InTurn[ExitCode]):
             self._settled = asyncio.Event()
             self._begin(self._carry_out(command, self._settled), "command")
         else:
-            self.tell(f"{command.title}: {reason}", "warning")
+            self.refuse(command, reason)
 
     async def _carry_out(self, command: Command, settled: asyncio.Event) -> None:
         try:
@@ -159,6 +177,7 @@ class Dashboard(InTurn[ExitCode]):
         """
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settled.wait(), COMMAND_SECONDS)
+        self._forget_refusal()
         for _ in range(READY_STEPS):
             if self._hears:
                 return
@@ -173,7 +192,8 @@ class Dashboard(InTurn[ExitCode]):
     def wish(self, kind: CommandKind, target: Target) -> None:
         """Send a wish to the engine; its result is told when it is there."""
         self._begin(self.wishes.send(kind, target), "wishes")
-        self.bridge.look()
+        self.bridge.hurry()
+        self.main.lists.commanded()
 
     async def reading(self, read: Callable[[Database], Awaitable[AnswerT]]) -> AnswerT:
         """Return what `read` finds in the state: also what is not on the screen. Raises StateError."""
@@ -187,15 +207,32 @@ class Dashboard(InTurn[ExitCode]):
         self._settled.set()
         return await asyncio.shield(answer)
 
-    def tell(self, words: str, severity: str = "information", seconds: float = NOTIFICATION_TIMEOUT) -> None:
-        """Show a line for some seconds, in the place of the one before: in the footer, shortened if need be.
+    def on_mouse_down(self) -> None:
+        """Take a click for a key: what was refused before it is a thing of the past."""
+        self._forget_refusal()
 
-        An error that the footer has no room for stands beside the log, but not upon a dialog.
+    def refuse(self, command: Command, why: str) -> None:
+        """Say why a command is not carried out, until the next key or click at the latest."""
+        self.tell(f"{command.title}: {why}", "warning")
+        self._refused = True
+
+    def _forget_refusal(self) -> None:
+        if self._refused:
+            self._refused = False
+            self.main.footer.forget()
+            self.clear_notifications()
+
+    def tell(self, words: str, severity: str = "information", seconds: float = NOTIFICATION_TIMEOUT) -> None:
+        """Show a line for some seconds, in the place of the one before: in the footer.
+
+        There what is only to be known is shortened if need be. Warnings and errors that the footer has no room for
+        stand beside the log, but not upon a dialog.
         """
+        self._refused = False
         self.clear_notifications()
         known = severity if severity in {"information", "warning", "error"} else "information"
         line, beneath = display(words, 500), isinstance(self.screen, Dialog)
-        if beneath or (self.screen is self.main and (severity != "error" or self.main.footer.has_room(line))):
+        if beneath or (self.screen is self.main and (severity == "information" or self.main.footer.has_room(line))):
             self.main.footer.tell(line, known, seconds)
         else:
             self.main.footer.forget()
@@ -213,7 +250,8 @@ class Dashboard(InTurn[ExitCode]):
         try:
             await asyncio.to_thread(start, self.config_file)
         except (AttachError, StateError) as error:
-            self.notify(str(error), title="no engine could be started", severity="error", timeout=60, markup=False)
+            if not self.main.snapshot.broken:  # which stands where the products would
+                self.notify(str(error), title="no engine could be started", severity="error", timeout=60, markup=False)
         finally:
             self.main.starting = False
             self.bridge.look()

@@ -8,12 +8,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from core.engine import lease
 from core.errors import StateError
-from core.store import commands, screens
+from core.store import commands, identity, screens
 from core.store.database import Database
+from core.store.identity import OtherVersion
 from core.store.meters import INTERVAL_SECONDS
 from core.store.screens import (
     EventLine,
@@ -33,6 +35,8 @@ from tui.snapshot import Snapshot, Subject, Throughput, View
 LOOK_SECONDS = 0.1
 """How often it is asked whether the state has changed; a change is on the screen soon after."""
 PAINT_SECONDS = 0.25
+HURRY_SECONDS, HURRIED_LOOK_SECONDS = 1.0, 0.02
+"""For how long after a command each change is shown at once, and how often it is asked then whether there is one."""
 STEADY_SECONDS = 1.0
 """The longest time between two snapshots: ages and clocks go on although nothing changes."""
 REST_FACTOR = 4
@@ -84,7 +88,9 @@ class Bridge:
         self._state = state
         self._show = show
         self._view = View()
-        self._wanted = asyncio.Event()
+        self._wanted = False
+        self._hurried_until = 0.0
+        self._wake = asyncio.Event()
         self._clock = clock
         self._ticks = ticks
         self._rates = Rates()
@@ -100,11 +106,17 @@ class Bridge:
         """Read this from now on, and the first time at once."""
         if view != self._view:
             self._view = view
-            self._wanted.set()
+            self.look()
 
     def look(self) -> None:
         """Read at once."""
-        self._wanted.set()
+        self._wanted = True
+        self._wake.set()
+
+    def hurry(self) -> None:
+        """Read as soon as something changes: an operator has given a command, and waits for what comes of it."""
+        self._hurried_until = asyncio.get_running_loop().time() + HURRY_SECONDS
+        self._wake.set()
 
     async def run(self) -> None:
         """Read for ever; what can't be read is told on the screen, and tried again."""
@@ -120,7 +132,14 @@ class Bridge:
         old = lease.outdated(error, self._state)
         words = display(old or error, TROUBLE_CHARS)
         engine = attach.find(self._state)
-        return Snapshot(self._clock(), self._view, engine=engine, trouble=words, outdated=old is not None)
+        return Snapshot(
+            self._clock(),
+            self._view,
+            engine=engine,
+            trouble=words,
+            outdated=old is not None,
+            broken=_beyond_engines(error),
+        )
 
     async def _follow(self, db: Database) -> None:
         clock = asyncio.get_running_loop().time
@@ -130,17 +149,19 @@ class Bridge:
             now = clock()
             seen = await db.value("PRAGMA data_version")
             due = now - painted
-            changed = seen != version and due >= max(PAINT_SECONDS, rest)
+            hurried = now < self._hurried_until
+            changed = seen != version and (hurried or due >= max(PAINT_SECONDS, rest))
             before, self._engine = self._engine, attach.find(self._state)
             if self._engine != before:
-                self._wanted.set()  # who moves the bytes is told at once, however long a reading takes
-            if changed or self._wanted.is_set() or due >= max(STEADY_SECONDS, rest):
-                self._wanted.clear()
+                self._wanted = True  # who moves the bytes is told at once, however long a reading takes
+            if changed or self._wanted or due >= max(STEADY_SECONDS, rest):
+                self._wanted = False
                 version, painted = seen, now
                 self._show(await self._read(db, seen))
                 rest = (clock() - now) * REST_FACTOR
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._wake.wait(), HURRIED_LOOK_SECONDS if hurried else LOOK_SECONDS)
+            self._wake.clear()
 
     async def _read(self, db: Database, version: int) -> Snapshot:
         view, now, running = self._view, self._clock(), self._engine is not None
@@ -203,7 +224,7 @@ class Bridge:
         at, conditions = self._ticks(), _conditions(overview)
         if conditions != self._conditions:
             self._conditions = conditions
-            self._rates.begin_anew()
+            self._rates.begin_anew(overview.limit_bandwidth or inf)
         for line in overview.products:
             self._rates.note(line.id, at, line.metered_bytes)
         self._rates.note(ALL, at, sum(line.metered_bytes for line in overview.products))
@@ -239,9 +260,15 @@ class Bridge:
         return await screens.fileset_details(db, view.subject.id, running=running), tuple(files)
 
 
+def _beyond_engines(error: Exception) -> bool:
+    """Tell whether a state can't be read for its content, with which no engine of this version begins anything."""
+    newer = isinstance(error, OtherVersion) and not error.older
+    return newer or identity.broken(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+
+
 def _conditions(overview: Overview) -> tuple[object, ...]:
     """Return what operators have set, and what stands still: with other conditions old rates tell nothing."""
-    mirrors = [(one.id, one.paused, one.stopped is None) for one in overview.mirrors]
+    mirrors = [(one.id, one.paused, one.stopped is None, one.rest is None) for one in overview.mirrors]
     products = [(line.id, line.selected, line.paused) for line in overview.products]
     return overview.limit_transfers, overview.limit_bandwidth, overview.phase, mirrors, products
 

@@ -37,6 +37,11 @@ class Command:
     footer: str = ""
     shown: frozenset[str] = ALL
 
+    @property
+    def words(self) -> str:
+        """What operators may call it beside its title: the palette and the help find it by these words, too."""
+        return _WORDS.get(self.id, "")
+
     def in_footer(self, pane: str) -> bool:
         """Tell whether the footer of a pane shows it, if it has room."""
         return bool(self.footer) and pane in self.panes & self.shown
@@ -62,8 +67,16 @@ def _work(
     return Command(id, tuple(keys.split()), title, help, "Work", panes, writes=True, footer=footer, shown=shown)
 
 
-def _view(id: str, keys: str, title: str, help: str, panes: frozenset[str] = ALL, footer: str = "") -> Command:
-    return Command(id, tuple(keys.split()), title, help, "View", panes, footer=footer)
+def _view(
+    id: str,
+    keys: str,
+    title: str,
+    help: str,
+    panes: frozenset[str] = ALL,
+    footer: str = "",
+    shown: frozenset[str] = ALL,
+) -> Command:
+    return Command(id, tuple(keys.split()), title, help, "View", panes, footer=footer, shown=shown)
 
 
 def _move(id: str, keys: str, title: str, help: str) -> Command:
@@ -75,7 +88,7 @@ _QUEUE = frozenset({"queue"})
 _DETAILS = frozenset({"details"})
 _FAILED = frozenset({"failed"}) | _DETAILS
 
-# Within its group a command stands where it stands in the footer: the most wanted first.
+# Within its group the most wanted comes first.
 COMMANDS: tuple[Command, ...] = (
     Command(
         "mark", ("space",), "Mark", "Mark the row, or take its mark away; marks that a filter hides are kept, not hit.",
@@ -83,7 +96,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("mark_all", ("*",), "Mark all", "Mark all rows that the filter lets through, or none.", "Work", LISTS),
     _work("retry", "r", "Retry", "Try at once what failed or is in quarantine.", SUBJECTS, "Retry"),
-    _work("retry_all", "R", "Retry all", "Retry all rows that the filter lets through.", LISTS),
+    _work("retry_all", "R", "Retry all", "Retry all rows that the filter lets through.", LISTS, "Retry"),
     _work(
         "accept", "A", "Accept", "Take the size and digest that were seen as the wanted ones; for files in quarantine.",
         _FAILED, "Accept",
@@ -107,8 +120,8 @@ COMMANDS: tuple[Command, ...] = (
     _work("engine", "E", "Start the engine", "Start an engine if none runs, or in the place of an older version.", ALL),
     _view("filter", "/", "Filter", "Show only rows that contain a text.", ALL - _DETAILS, "Filter"),
     _view(
-        "problems", "!", "Problems only", "Show in all lists only what needs attention, or all again.", ALL - _FAILED,
-        "Problems",
+        "problems", "!", "Problems only", "Show in all lists only what needs attention, or all again.", ALL,
+        "Problems", ALL - _FAILED,
     ),
     _view("sort", "s", "Sort", "Sort by the next column.", LISTS, "Sort"),
     _view("reverse", "S", "Reverse", "Turn the order round.", LISTS),
@@ -136,8 +149,53 @@ COMMANDS: tuple[Command, ...] = (
     Command("palette", ("ctrl+p", ":"), "Palette", "Find a command by its name.", "Program", footer="Palette"),
     Command("theme", ("T",), "Theme", "Choose the colours: dark, light, high contrast, the terminal's own.", "Program"),
     Command("redraw", ("ctrl+l",), "Redraw", "Paint the screen anew.", "Program"),
+    Command(
+        "suspend", ("ctrl+z",), "Suspend", "Give the terminal back to the shell; its `fg` shows the dashboard again.",
+        "Program",
+    ),
     Command("quit", ("q", "ctrl+c"), "Quit", "Leave; asks what becomes of the engine while transfers run.", "Program"),
 )  # fmt: skip
+
+_WORDS: Mapping[str, str] = {
+    "mark": "select tick unmark unselect",
+    "mark_all": "select unmark everything",
+    "retry": "again repeat restart",
+    "retry_all": "again repeat restart everything",
+    "accept": "approve override trust checksum",
+    "now": "urgent first immediately",
+    "hold": "unhold skip suspend block",
+    "pause": "unpause stop continue suspend",
+    "cancel": "abort remove delete kill skip drop",
+    "poll": "refresh rescan sync update check",
+    "verify": "check scrub integrity checksum audit",
+    "mirror": "ignore add remove subscribe unsubscribe",
+    "raise": "urgent sooner",
+    "lower": "later",
+    "pause_all": "unpause continue everything emergency",
+    "limits": "speed throttle rate slow fast",
+    "engine": "run restart attach",
+    "filter": "search find grep",
+    "problems": "trouble alerts errors",
+    "sort": "order",
+    "available": "products catalogue",
+    "follow": "tail",
+    "copy": "yank",
+    "back": "clear unmark unselect",
+    "go_log": "audit history events",
+    "help": "keys shortcuts",
+    "theme": "color colors",
+    "redraw": "refresh clear repaint",
+    "suspend": "background shell",
+    "quit": "exit detach stop kill close leave",
+}
+
+WANTED: Mapping[str, tuple[str, ...]] = {
+    "products": ("Retry", "Pause", "Mirror", "Filter", "Problems", "Sort", "Poll"),
+    "queue": ("Now", "Hold", "Cancel", "Move", "Priority", "Filter", "Pause"),
+    "failed": ("Mark", "Retry", "Accept", "Hold", "Filter", "Details"),
+    "details": ("Show", "Retry", "Accept", "Hold", "Pause", "Cancel", "Mirror"),
+}
+"""What the footer shows first in a pane: a narrow screen has room for little more. All else follows as in the table."""
 
 _BY_ID = {command.id: command for command in COMMANDS}
 

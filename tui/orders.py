@@ -93,13 +93,16 @@ class Orders:
         consequence: str,
         value: str | None = None,
         filesets: Filesets | None = None,
+        *,
+        always: bool = False,
     ) -> None:
         filesets = await self._hits.filesets(kind) if filesets is None else filesets
         if not filesets.number:
             self._refuse(command, filesets.why or "put the cursor on a fileset")
             return
         number, first, words = filesets.number, filesets.first, counted(filesets.number, "fileset")
-        if await self._asked(command, title.format(words), number, first, number - len(first), consequence):
+        more = number - len(first)
+        if await self._asked(command, title.format(words), number, first, more, consequence, always=always):
             self._clear_marks()
             if number > TYPED_ABOVE:
                 self._app.tell(f"{DOING[kind]} {words} ...", seconds=PATIENCE_WITH_MANY)
@@ -123,7 +126,7 @@ class Orders:
 
     def _refuse(self, command: str, why: str) -> None:
         release = f"{label(self._main.keymap['hold'][0])} releases it"
-        self._app.tell(f"{command}: {why.replace(RELEASE_FIRST, release)}", "warning")
+        self._app.refuse(by_id(command), why.replace(RELEASE_FIRST, release))
 
     def _clear_marks(self) -> None:
         table = self._main.tables.get(self._main.pane)
@@ -167,7 +170,7 @@ class Orders:
         lines = await self._hits.evidence()
         hits = list(dict.fromkeys(map(of_failure, lines)))
         evidence = [
-            f"{failed.what(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
+            f"{failed.whole(line)}: listed {line.listed_size} bytes, MD5 {display(line.listed_digest)}; "
             f"came {line.seen_size} bytes, MD5 {display(line.seen_digest)}"
             for line in lines
         ]
@@ -181,16 +184,15 @@ class Orders:
         await self._on_filesets("now", CommandKind.NOW, "Fetch {} next?", "They are fetched before all others.")
 
     async def do_hold(self) -> None:
-        """Hold filesets, or release them if all of them are held."""
-        filesets = await self._hits.filesets(CommandKind.HOLD)
-        released = filesets if filesets.number else await self._hits.filesets(CommandKind.RELEASE)
-        held = bool(released.number and not filesets.number)
-        kind, title, words = (
-            (CommandKind.RELEASE, "Release {}?", "They go on.")
-            if held
-            else (CommandKind.HOLD, "Hold {}?", "They stop until they are released.")
-        )
-        await self._on_filesets("hold", kind, title, words, filesets=released if held else filesets)
+        """Hold filesets, or release them if all of them are held; of both it is asked whether that was meant."""
+        filesets, held = [await self._hits.filesets(kind) for kind in (CommandKind.HOLD, CommandKind.RELEASE)]
+        if held.number and not filesets.number:
+            await self._on_filesets("hold", CommandKind.RELEASE, "Release {}?", "They go on.", filesets=held)
+            return
+        words = "They stop until they are released."
+        words += f" {held.number:,} are held already." if held.number else ""
+        mixed = held.number > 0
+        await self._on_filesets("hold", CommandKind.HOLD, "Hold {}?", words, filesets=filesets, always=mixed)
 
     async def do_cancel(self) -> None:
         """Give filesets up."""

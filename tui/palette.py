@@ -13,6 +13,9 @@ from core.text import display
 from tui.commands import COMMANDS, Command, Commanding
 from tui.keymap import label
 
+NOT_NOW = 0.001
+"""What the score of a command that can't be given is multiplied by."""
+
 
 class CommandProvider(Provider):
     """The commands for the palette: those that can be given first, the others with the reason why not."""
@@ -24,11 +27,22 @@ class CommandProvider(Provider):
             yield DiscoveryHit(prompt, self._run(command), text=command.title)
 
     async def search(self, query: str) -> Hits:
-        """Yield the commands whose title is like `query`, and those whose help contains it."""
+        """Yield the commands whose title is like `query`, and those whose other words, or whose help, contain it.
+
+        Those that can't be given come last. A colon before the query, as editors want it, is no part of it.
+        """
+        query = query.removeprefix(":").strip().lower()
+        if not query:
+            async for hit in self.discover():
+                yield hit
+            return
         matcher = self.matcher(query)
         for command, why in self._commands():
-            score = matcher.match(command.title) or 0.1 * (query.lower() in command.help.lower())
+            score = (
+                matcher.match(command.title) or 0.2 * (query in command.words) or 0.1 * (query in command.help.lower())
+            )
             if score:
+                score *= 1.0 if why is None else NOT_NOW
                 prompt = self._prompt(command, matcher.highlight(command.title), why)
                 yield Hit(score, prompt, self._run(command), text=command.title)
 

@@ -51,7 +51,7 @@ class View:
 class Throughput:
     """Bytes a second over the last hour: the history in equal steps, the highest of ten seconds; and now.
 
-    All but the last are as the state has them, so that all dashboards tell the same.
+    All but `now` are as the state has them, so that all dashboards tell the same.
     """
 
     history: tuple[float, ...] = ()
@@ -89,6 +89,8 @@ class Snapshot:
     trouble: str = ""
     outdated: bool = False
     """Whether that is because the engine at work is of an older version."""
+    broken: bool = False
+    """Whether it is because of what the state file contains, so that an engine would fare no better."""
 
     @property
     def rate(self) -> float:

@@ -162,7 +162,14 @@ def _expectation(detail: ErrorDetails) -> str:
 
 
 def _suggestion(location: tuple[int | str, ...]) -> str:
-    model = _TABLES.get(str(location[0])) if len(location) > 1 else None
-    known = [key for key, field in model.model_fields.items() if not field.exclude] if model else list(_TABLES)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    key, model = str(location[-1]), _TABLES.get(str(location[0])) if len(location) > 1 else None
+    for table, other in _TABLES.items():
+        if model is not None and key in _keys(other):
+            return f"it belongs to {'[[mirror]]' if table == 'mirror' else f'[{table}]'}"
+    known = list(_TABLES) if model is None else _keys(model)
+    near = difflib.get_close_matches(key, known, n=1)
     return f'did you mean "{near[0]}"?' if near else f"expected one of: {', '.join(known)}"
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [key for key, field in model.model_fields.items() if not field.exclude]

@@ -100,6 +100,9 @@ class Destination(Protocol):
         One that was displaced is opened anew.
         """
 
+    def leave(self) -> None:
+        """Give the lock back, to open it anew; what other threads are about to do at the place as it was may end."""
+
     def close(self) -> None:
         """Give back locks and descriptors."""
 

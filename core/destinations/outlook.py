@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,23 @@ def outlook(folder: Path) -> Outlook:
         return Outlook(exists, writable, decides)
     unit = figures.f_frsize
     return Outlook(exists, writable, decides, figures.f_bavail * unit, figures.f_blocks * unit)
+
+
+def attempt(folder: Path) -> None:
+    """Do what a mirror will do at `folder`: make it, unless it is there, and a file in it; then take both away again.
+
+    Permissions alone don't tell whether that goes: not on `/proc`, nor on a share where root is nobody. Raises OSError.
+    Blocks while the file system does.
+    """
+    made = not folder.exists()
+    if made:
+        folder.mkdir()
+    try:
+        with NamedTemporaryFile(dir=folder, prefix=".mirrortui-check-") as file:
+            file.write(b"?")
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # somebody else has begun to use it
+                folder.rmdir()

@@ -36,13 +36,16 @@ class PosixPlace:
         self._durability = durability
         self._owner = owner
         self._root = self._private = self._staging = self._lock = -1
+        self._left: list[int] = []
+        """Descriptors of the place as it was: a thread may still be at work with them."""
         self._displaced = False
 
     def open(self) -> None:
         """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
         if self._staging >= 0 and not self._displaced:
             return
-        self.close()
+        self.leave()
+        kept = len(self._left)
         try:
             with self._told("cannot be used"):
                 self.root.mkdir(parents=False, exist_ok=True)
@@ -53,7 +56,8 @@ class PosixPlace:
                 self.folds = spelling.folds(self._private)
                 self._open_staging()
         except BaseException:
-            self.close()
+            self.leave()
+            self._close_left(kept)
             raise
 
     def _take_lock(self) -> None:
@@ -104,13 +108,22 @@ class PosixPlace:
             below.create(self._private, below.MARKER, [f"{marker}\n".encode()])
             below.sync(self._private, below.MARKER)
 
-    def close(self) -> None:
-        """Give back the lock and the descriptors."""
-        for descriptor in (self._staging, self._lock, self._private, self._root):
-            if descriptor >= 0:
-                os.close(descriptor)
+    def leave(self) -> None:
+        """Give the lock back; the other descriptors stay until the end: their numbers must get no other meaning."""
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._left += [one for one in (self._staging, self._private, self._root) if one >= 0]
         self._root = self._private = self._staging = self._lock = -1
         self._displaced = False
+
+    def close(self) -> None:
+        """Give back the lock and the descriptors."""
+        self.leave()
+        self._close_left(0)
+
+    def _close_left(self, kept: int) -> None:
+        while len(self._left) > kept:
+            os.close(self._left.pop())
 
     def demand_in_place(self) -> None:
         """Raise DiskError if the root was renamed, replaced, mounted over or unmounted since it was opened.
@@ -118,12 +131,14 @@ class PosixPlace:
         What would be written is found by nobody, then. It costs a look at the path; one that is not open passes. Once
         displaced it is until it is opened anew: what is mounted again may be another mount.
         """
-        if self._root >= 0 and not self._displaced:
+        root = self._root
+        if root >= 0 and not self._displaced:
             with self._told("cannot be examined"):
                 try:
-                    self._displaced = not os.path.samestat(os.fstat(self._root), self.root.stat())
+                    displaced = not os.path.samestat(os.fstat(root), self.root.stat())
                 except (FileNotFoundError, NotADirectoryError):
-                    self._displaced = True
+                    displaced = True
+            self._displaced = displaced and root == self._root
         if self._displaced:
             raise DiskError(
                 f"{self.root}: moved, replaced or unmounted while the engine was at work; put it back, or mount its "

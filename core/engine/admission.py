@@ -175,9 +175,9 @@ class Admission:
                 admitted += await self._admit(product, mirror, None if urgent else shares)
         return admitted
 
-    def _shares(self, mirror: MirrorRun, *, again: bool = False) -> Shares:
-        """Return the shares of filesets that failed before (`again`), or of the others: neither keeps the other out."""
-        runs = (run for run in self._scheduler.runs.values() if run.mirror is mirror and run.again is again)
+    def _shares(self, mirror: MirrorRun, *, resumed: bool = False) -> Shares:
+        """Return the shares of filesets that are `resumed` after a failure, or of the others."""
+        runs = (run for run in self._scheduler.runs.values() if run.mirror is mirror and run.resumed is resumed)
         return Shares(runs, set(mirror.products) - self._exhausted)
 
     async def _admit(self, product: int, mirror: MirrorRun, shares: Shares | None) -> int:
@@ -230,12 +230,13 @@ class Admission:
             return
         if row.next_try is not None and row.next_try > self._context.now():
             return
-        if not self._shares(mirror, again=bool(row.trouble)).room(row.product_id).filesets:
+        failed = bool(row.trouble)
+        if not self._shares(mirror, resumed=failed).room(row.product_id).filesets:
             if fileset not in self._revoked:
                 self._resumable.append(fileset)
             return
         await self._scheduler.recorder.flush()
-        await self._begin(row, mirror)
+        await self._begin(row, mirror, resumed=failed)
 
     @contextmanager
     def _on_their_way(self, found: Collection[int]) -> Iterator[None]:
@@ -247,13 +248,13 @@ class Admission:
             self._coming.difference_update(found)
             self._revoked.difference_update(found)
 
-    async def _begin(self, row: FilesetRow, mirror: MirrorRun) -> None:
+    async def _begin(self, row: FilesetRow, mirror: MirrorRun, *, resumed: bool = False) -> None:
         """Bring one fileset into the schedule, unless it is taken away meanwhile."""
         name = mirror.products.get(row.product_id)
         if name is None or row.id in self._scheduler.runs or self._context.publishing(row.id):
             return
         try:
-            run = await self._prepare(Run(row, mirror, Place(row.id, name, row.name)))
+            run = await self._prepare(Run(row, mirror, Place(row.id, name, row.name), resumed=resumed))
         except DiskError as error:
             if not await self._taken_away(row, mirror):
                 await self._context.disk_refused(mirror, row, error)

@@ -109,10 +109,10 @@ class Control:
         def words(done: tuple[int, int]) -> str:
             published, relisted = done
             tried = len(found.ids) - published
-            told = [f"{counted(tried, 'fileset')} tried again"] if tried or not published else []
+            told = [f"{counted(tried, 'fileset')} tried again"] if tried else []
             told += [f"index of {counted(published, 'published fileset')} read again"] if published else []
             told += [f"{counted(relisted, 'product')} will be listed again"] if relisted else []
-            return ", ".join(told) + (f"; {rests}" if rests else "") + left_out(found)
+            return (", ".join(told) or "nothing has failed") + (f"; {rests}" if rests else "") + left_out(found)
 
         return await effect(self._context, command, write, words)
 

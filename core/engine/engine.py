@@ -179,7 +179,7 @@ class Engine:
         """Make the state agree with the configuration, and open what it names."""
         identity = await registry.setting(journal.db, "identity") or secrets.token_hex(6)
         lease = int(await registry.setting(journal.db, "lease") or 0) + 1
-        died = await registry.setting(journal.db, "phase") is not None
+        died = not self._plan and await registry.setting(journal.db, "phase") is not None
         configured = [(one.name, one.protocol, one.url, str(one.destination)) for one in self._config.mirrors]
 
         async def write(db: Database) -> tuple[dict[str, int], list[Move]]:

@@ -28,15 +28,18 @@ class Gauges:
         """By host until when, to the second, and why, as recorded; None: nothing is recorded by this engine yet."""
         self._came: dict[int, int] = {}
         """Bytes by product, as recorded."""
-        self._out_of_room: frozenset[int] = frozenset()
+        self._stopped: set[int] = set()
         """Mirrors that their disk has stopped, as of the last look."""
+        self._wanted = asyncio.Event()
 
     async def run(self) -> None:
         """Sample for ever, first at once."""
         while True:
             if self._context.journal.short is None:  # what room there is, is for what has to be recorded
                 await self.sample()
-            await asyncio.sleep(SAMPLE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), SAMPLE_SECONDS)
+            self._wanted.clear()
 
     async def sample(self) -> None:
         """Record the space of all destinations that can be examined, and drop old records."""
@@ -54,17 +57,13 @@ class Gauges:
 
         await self._context.journal.write(write)
 
-    async def note_stops(self) -> None:
-        """Sample anew when a disk has stopped a mirror: what was measured before tells nothing of that."""
-        mirrors = self._context.mirrors.values()
-        before, self._out_of_room = (
-            self._out_of_room,
-            frozenset(
-                mirror.id for mirror in mirrors if mirror.stop is not None and mirror.stop.kind is FailureKind.DISK
-            ),
-        )
-        if self._out_of_room - before and self._context.journal.short is None:
-            await self.sample()
+    def note_stops(self) -> None:
+        """Have a sample taken when a disk has stopped a mirror: what was measured before tells nothing of that."""
+        stops = {mirror.id: mirror.stop for mirror in self._context.mirrors.values()}
+        stopped = {one for one, stop in stops.items() if stop is not None and stop.kind is FailureKind.DISK}
+        if stopped - self._stopped:
+            self._wanted.set()
+        self._stopped = stopped
 
     async def note_flow(self, came: Mapping[int, int]) -> None:
         """Record what has come since the last time; `came` has all bytes since this engine started, by product."""

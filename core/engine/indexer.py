@@ -238,11 +238,10 @@ class Indexer:
             self._failures = 0
         elif not row.attempts:
             self._failures += 1
-        now, asked = time.monotonic(), error.retry_after or 0.0
-        if asked:
-            self._hosts.rest(self._mirror.host, now + asked)
-        if self._failures >= FAILURES_TO_REST:
-            self._hosts.spare(self._mirror.host, now + FIRST_REST)
+            if self._failures >= FAILURES_TO_REST:
+                self._hosts.spare(self._mirror.host, time.monotonic() + FIRST_REST)
+        if error.retry_after:
+            self._hosts.rest(self._mirror.host, time.monotonic() + error.retry_after)
 
 
 class _Reading:

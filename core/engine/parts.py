@@ -128,7 +128,7 @@ class Parts:
 
     def _commanded(self, command: Command, done: bool) -> None:
         self._read_indexes()
-        if command.kind in (CommandKind.RETRY, CommandKind.RESUME, CommandKind.NOW):
+        if command.kind in (CommandKind.RETRY, CommandKind.RESUME) or (command.kind is CommandKind.NOW and done):
             self._hosts.forgive()
         if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
             for poller in self.pollers:
@@ -181,7 +181,7 @@ class Parts:
         await self._count()
         await self.gauges.note_flow(self.scheduler.came())
         await self.gauges.note_rests()
-        await self.gauges.note_stops()
+        self.gauges.note_stops()
         await self.scheduler.trouble.tell()
         await self.admission.due()
         rested = [indexer for indexer in self.indexers if indexer.rested]

@@ -143,6 +143,7 @@ class Poller:
         rests = False
         try:
             with await self._products() as listing:
+                self._newest.clear()
                 await self._context.journal.write(lambda db: registry.forget_root_rejections(db, mirror.id))
                 for batch in listing.batches():
                     await self._list(batch, chosen.selects, now)

@@ -135,7 +135,7 @@ async def _open(context: Context, mirror: MirrorRun) -> None:
     known, published = await registry.marker(context.db, mirror.id)
     found = await context.in_thread(mirror.destination.marker)
     if published and known is not None and found != known and not context.any_place:
-        mirror.destination.close()
+        mirror.destination.leave()
         place, name = mirror.config.destination, mirror.config.name
         raise DiskError(
             f"{place}: this is not where mirror {name} was published (its marker is missing); mount the right disk, or "

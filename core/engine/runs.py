@@ -18,7 +18,8 @@ class Run:
 
     `pending` is a window of its files, in order; `after` the last file loaded, `exhausted` when none is left to
     load. `missing` counts the files that were not in place when it began, `done` holds those that are now.
-    `begun` tells that something of it had come before, or was tried, `failing` that the last try of a file failed.
+    `begun` tells that something of it had come before, or was tried, `failing` that the last try of a file failed,
+    `resumed` that it was brought back after something of it had failed.
     """
 
     row: FilesetRow
@@ -34,12 +35,8 @@ class Run:
     in_place: bool = False
     begun: bool = False
     failing: bool = False
+    resumed: bool = False
     dropped: bool = False
-
-    @property
-    def again(self) -> bool:
-        """Whether something of it had failed before it began."""
-        return bool(self.row.trouble)
 
     @property
     def order(self) -> tuple[int, float, int]:

@@ -136,8 +136,8 @@ class Scheduler:
     def fill(self) -> None:
         """Start transfers as long as slots and files are there."""
         now = self._clock()
-        for host, waiting in self._waiting_by_host().items():
-            self._hosts.wants(host, waiting)
+        for host, (waiting, failing) in self._waiting_by_host().items():
+            self._hosts.wants(host, waiting, failing=failing)
         works: list[Work] = []
         while len(self._flights) < self._most(now) and not self._context.aborting.is_set():
             run = self._lanes.next(lambda one: self._may_start(one, now), self._doubtful)
@@ -167,11 +167,13 @@ class Scheduler:
         """Return how many transfers the executor may have, whatever their host and size."""
         return self._room() + self._ahead + self._hosts.latecomers(now)
 
-    def _waiting_by_host(self) -> dict[str, int]:
-        waiting = {mirror.host: 0 for mirror in self._context.mirrors.values()}
+    def _waiting_by_host(self) -> dict[str, tuple[int, bool]]:
+        """Return how many files wait at each host, and whether all of these failed before."""
+        waiting = dict.fromkeys((mirror.host for mirror in self._context.mirrors.values()), (0, True))
         for run in self._lanes:
-            if run.mirror.working:
-                waiting[run.mirror.host] += len(run.pending)
+            if run.mirror.working and run.pending:
+                number, failing = waiting[run.mirror.host]
+                waiting[run.mirror.host] = number + len(run.pending), failing and _failed_before(run)
         return waiting
 
     def _launch(self, run: Run, file: FileRow) -> Work:

@@ -27,7 +27,7 @@ from core.urls import Reach, RedirectRefused, follow, less_reach, reach
 PIECE = 16 * 1024
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
 
-RECEIVED = 256 * 1024
+MOST_HELD = 256 * 1024
 """Bytes of an answer that the kernel may hold for us; it would take 6 MB, and so would each of many indexes."""
 
 
@@ -224,10 +224,10 @@ async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOption
 
 
 def _bound(stream: Any) -> None:
-    """Have the kernel hold RECEIVED bytes of an answer at most: what it has is read into memory in one go."""
+    """Have the kernel hold MOST_HELD bytes of an answer at most: what it has is read into memory in one go."""
     endpoint = stream.get_extra_info("socket") if stream is not None else None
     if endpoint is not None:
-        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+        endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MOST_HELD)
 
 
 async def _refuse_nearer(least: Reach, event: str, info: Mapping[str, Any]) -> None:

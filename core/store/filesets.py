@@ -45,8 +45,8 @@ async def to_index_again(db: Database, products: Sequence[int], now: float, limi
     """
     keys = {"products": table(products), "now": now, "limit": limit}
     failed = await db.rows(
-        f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_trouble
-            WHERE trouble <> '' AND {_OF_PRODUCTS} AND state = 'discovered'
+        f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_again
+            WHERE {_OF_PRODUCTS} AND state = 'discovered' AND trouble <> ''
               AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now))
             ORDER BY priority DESC, place LIMIT :limit""",
         keys,

@@ -365,5 +365,10 @@ STAGED: Migration = (
 )
 """What is staged of filesets that are held, or gone, is no part of what the others wait for."""
 
-MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES, STAGED)
+AGAIN: Migration = (
+    "CREATE INDEX filesets_again ON filesets (product_id) WHERE state = 'discovered' AND trouble <> ''",
+)
+"""Indexes that are to be tried again are found at once, however many filesets are in trouble."""
+
+MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES, STAGED, AGAIN)
 """Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""

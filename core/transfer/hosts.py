@@ -56,7 +56,9 @@ class HostGate:
 
     def __init__(self) -> None:
         self.waiting = 0
-        """Transfers that want to start."""
+        """Transfers that want to start ..."""
+        self.waits_failing = False
+        """... and whether all of these failed before."""
         self._running: dict[int, int] = {}
         self._starts = 0
         self._failures = self._news = 0
@@ -84,7 +86,7 @@ class HostGate:
         """True if it failed and no transfer has succeeded since."""
         return self._failures > 0
 
-    def opens_at(self, *, failing: bool = True) -> float:
+    def opens_at(self, *, failing: bool) -> float:
         """Return the time before which nothing may be started; what is not `failing`, if not."""
         rests = self._resting_until if failing or self._rests_for_all else 0.0
         return max(self._suspected_until, rests, self._asked_until)
@@ -97,9 +99,13 @@ class HostGate:
     def _rests_for_all(self) -> bool:
         return self._news >= FILES_TO_REST
 
-    def is_open(self, now: float, *, failing: bool = True) -> bool:
+    def is_open(self, now: float, *, failing: bool) -> bool:
         """Tell whether this host may be asked now, as far as its own record goes."""
         return now >= self.opens_at(failing=failing) and not (self._failures and self._on_probation())
+
+    def may_go_on(self, now: float) -> bool:
+        """Tell whether the best of what waits may be started, as far as its own record goes."""
+        return self.is_open(now, failing=self.waits_failing)
 
     def started(self, file_id: int) -> None:
         """A transfer was begun."""
@@ -176,7 +182,7 @@ class HostGate:
 
     def state(self, now: float) -> HostState:
         """Return what a screen shows."""
-        opens_at = max(self.opens_at(), self._spared_until)
+        opens_at = max(self.opens_at(failing=True), self._spared_until)
         until = opens_at if opens_at > now else None
         trust, reason = Trust.TRUSTED, ""
         if self._asked_until > now and self._asked_until >= max(self._resting_until, self._spared_until):
@@ -212,11 +218,12 @@ class Hosts:
         self._gates: dict[str, HostGate] = {}
         self._running = 0
 
-    def wants(self, host: str, waiting: int) -> None:
-        """Tell how many transfers from `host` want to start."""
-        self._gate(host).waiting = waiting
+    def wants(self, host: str, waiting: int, *, failing: bool = False) -> None:
+        """Tell how many transfers from `host` want to start, and whether all that wait are `failing`."""
+        gate = self._gate(host)
+        gate.waiting, gate.waits_failing = waiting, failing
 
-    def may_start(self, host: str, now: float, *, failing: bool = True) -> bool:
+    def may_start(self, host: str, now: float, *, failing: bool = False) -> bool:
         """Tell whether one more transfer, of what is `failing` or not, may be started at `host`.
 
         A host may have more than its share of the slots as long as the others' shares stay free for them.
@@ -225,7 +232,7 @@ class Hosts:
         free = self._transfers + self.extra() + self.late(host, now) - self._running
         if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now, failing=failing):
             return False
-        able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.is_open(now)]
+        able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.may_go_on(now)]
         share = max(1, self._transfers // (len(able) + 1))
         reserved = sum(min(each.waiting, max(0, min(share, self._most(each)) - each.running)) for each in able)
         return gate.running < share or free > reserved
@@ -243,7 +250,7 @@ class Hosts:
         have something to do.
         """
         gate = self._gate(host)
-        if not self._probing or gate.running or not gate.waiting or not gate.is_open(now):
+        if not self._probing or gate.running or not gate.waiting or not gate.may_go_on(now):
             return 0
         busy = [each.running for each in self._gates.values() if each.running or each.waiting]
         return LATECOMERS if max(busy) > max(1, self._transfers // len(busy)) else 0

@@ -79,6 +79,9 @@ def outcomes(seen: Seen, upstream: Upstream, *, whole: bool, there: frozenset[st
         for noticed in _noticed(seen, upstream, product, name, whole):
             now = listed(fileset, upstream.offer(product, name)) if noticed else fileset
             expected[product, name] |= ran(now, _found(upstream, product, name, there)) if now else {None}
+            if fileset and fileset.state in OPEN and now and now.state == "withdrawn":
+                # it may just have been on its way to its place: then the next list withdraws it
+                expected[product, name] |= ran(fileset, _found(upstream, product, name, there)) & {("published", "")}
     return expected
 
 

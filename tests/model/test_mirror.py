@@ -321,6 +321,11 @@ class MirrorGame(RuleBasedStateMachine):
             for name in accepted:
                 self.mirror.wish(Kind.ACCEPT, one_fileset(*name))
             after = self.run_to_the_end(whole=True)
+        if any(
+            one.state == "published" and name not in self.upstream.listed(of)
+            for (of, name), one in after.filesets.items()
+        ):
+            after = self.run_to_the_end(whole=True)
         self.check_converged(after)
 
     def check_converged(self, after: Seen) -> None:

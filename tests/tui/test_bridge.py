@@ -93,6 +93,20 @@ async def test_a_change_is_shown_and_nothing_is_read_while_nothing_changes(
         await shown.wait_for(lambda _: len(shown.snapshots) == before + 1)
 
 
+async def test_what_comes_of_a_command_is_shown_at_once(
+    state: Path, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STEADY_SECONDS", "PAINT_SECONDS", "HURRY_SECONDS"):
+        monkeypatch.setattr(module, name, NEVER)
+    async with running(state) as (bridge, shown):
+        await shown.wait_for(lambda one: one.overview)
+        await add_product(db)
+        await asyncio.sleep(A_WHILE)
+        assert len(shown.snapshots) == 1
+        bridge.hurry()
+        await shown.wait_for(lambda one: one.overview and one.overview.products)
+
+
 async def test_the_clock_goes_on_although_nothing_changes(
     state: Path, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

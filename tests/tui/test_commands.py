@@ -41,6 +41,21 @@ def test_the_table_needs_no_screen() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+SAID = {
+    "integrity": "verify", "speed": "limits", "throttle": "limits", "rate": "limits", "slow": "limits",
+    "detach": "quit", "exit": "quit", "stop": "quit", "kill": "quit", "remove": "mirror", "abort": "cancel",
+    "skip": "hold", "unpause": "pause", "continue": "pause", "select": "mark", "unmark": "mark", "clear": "back",
+    "search": "filter", "find": "filter", "refresh": "poll", "rescan": "poll", "sync": "poll", "check": "verify",
+    "scrub": "verify", "ignore": "mirror", "unhold": "hold", "urgent": "now", "audit": "go_log", "color": "theme",
+    "restart": "engine",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "id"), SAID.items())
+def test_commands_are_known_by_what_operators_call_them(said: str, id: str) -> None:
+    assert said in by_id(id).words.split()
+
+
 @pytest.mark.parametrize(
     ("id", "count", "needed"),
     [

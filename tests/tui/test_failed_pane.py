@@ -52,7 +52,6 @@ async def test_one_key_retries_all_of_a_group_by_name(tmp_path: Path) -> None:
         await play.press("r")
         await play.sees("Retry 30 filesets?")
         await play.sees("ps1/gpc1-raw/gpc1-raw.08120")
-        await play.sees("and 20 more")
         await play.press("y")
         [(kind, target)] = await play.wished(1)
         assert kind == "retry"
@@ -157,3 +156,52 @@ async def test_each_row_tells_its_product_and_why_in_the_space_there_is(
         await play.sees("kind", "product", "what", "why", "next try")
         await play.sees("missing", "gpc1-raw", "…08119/c…alog.smf", "404 Not Found: the", "in 11m20s")
         await play.sees("transient", "diff-nightly", "…05413/c…alog.smf", "503 Service Unavailab", "in 22m40s")
+
+
+async def test_what_is_held_is_not_forgotten_when_nothing_else_has_failed(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.change("UPDATE filesets SET trouble = '', state = 'held' WHERE trouble <> ''")
+        await play.change("UPDATE files SET state = 'pending' WHERE state IN ('retry_wait', 'quarantined')")
+        await play.change("DELETE FROM rejections")
+        await play.sees("nothing has failed, but 3 filesets are held")
+        await play.sees("2 shows what is, at its end if sorted (s) by state; h releases it")
+        await play.press("2")
+        while play.app.main.preferences.queue_sort != "state":
+            await play.press("s")
+            await play.stage.settled()
+        await play.sees("2 Queue", "sort:state")
+        await play.press("G")
+        await play.on("2 Queue", "= held")
+
+
+async def test_what_is_due_and_not_under_way_tells_for_what_it_waits(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.to("3 Failed", "transient")
+        play.now[0] += 3600
+        await play.sees("diff-nightly", "transient", "its turn")
+        await play.sees("next try", "when it is its turn")
+        await play.change("UPDATE mirrors SET paused = 'by root'")
+        await play.sees("diff-nightly", "transient", "paused")
+        await play.sees("next try", "when resumed")
+        await play.change("UPDATE mirrors SET stopped = 'disk full', stopped_kind = 'disk'")
+        await play.sees("diff-nightly", "transient", "stopped")
+        play.lease.release()
+        await play.sees("diff-nightly", "transient", "no engine")
+        await play.sees("next try", "when an engine runs")
+
+
+async def test_a_group_that_is_due_tells_for_what_it_waits(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WAITING)
+        await play.sees("next try", "07:59")
+        play.now[0] += 3600
+        await play.sees("gpc1-raw", f"+ {WAITING}", "its turn")
+        await play.sees("next try", "when it is its turn")
+
+
+async def test_a_group_has_one_page_and_tells_where_its_list_is_opened(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WAITING)
+        await play.sees("Enter opens the list")
+        await play.sees("[o]verview")
+        assert not [line for line in play.screen() if "[e]rrors" in line]

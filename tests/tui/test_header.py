@@ -43,7 +43,7 @@ def pretend(play: Play, *, own: bool) -> None:
 async def test_the_worst_is_told_first_with_its_number(tmp_path: Path) -> None:
     async with playing(tmp_path, everything, 200, 50) as play:
         line = await play.sees("mirrortui", "stopped")
-        told = ["x2 stopped", "!1 alarm", "x1 damaged", "!1 lag", "?2 unlisted", "q31 blocked", "x4,324 failed"]
+        told = ["x2 stopped", "!1 alarm", "x1 damaged", "!1 lag", "?2 unlisted", "x31 blocked", "x4,324 failed"]
         told += ["?1 unknown", "=1 paused"]
         assert "  ".join(told) in line
 
@@ -94,13 +94,12 @@ async def test_a_host_that_is_left_alone_is_told_wherever_something_waits_for_it
         assert "rests" not in play.screen()[0]
 
 
-async def test_what_is_all_set_aside_has_no_time_of_arrival(tmp_path: Path) -> None:
+async def test_while_nothing_moves_there_is_no_time_of_arrival(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         play.now[0] += night.TEN
         await play.change("UPDATE transfers SET received = received + 50000000")
         assert "eta -" not in await play.sees("75.0 MB/s", "eta ")
         await play.change("DELETE FROM transfers")
-        await play.change("UPDATE filesets SET trouble = 'failed' WHERE state IN ('queued', 'transferring')")
         await play.sees("0 transfers", "queued", "eta -")
 
 
@@ -118,7 +117,30 @@ async def test_limits_are_one_part_apart_from_the_others(tmp_path: Path) -> None
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000'), ('limit_transfers', '4')")
         await play.sees("=1 paused │ limit 50.0 MB/s, 4 transfers ")
         await play.pilot.resize_terminal(80, 24)
-        await play.sees("q1 blocked  +2 │ limited ")
+        await play.sees("x1 blocked  +2 │ limited ")
+
+
+async def test_the_limits_in_force_stand_beside_what_they_limit_on_any_screen(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        await play.sees("0 B/s ", "60m, max 214.", "1,750 queued")
+        await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000')")
+        await play.sees("0 B/s of 50.0 MB/s ▇", "1,750 queued", "eta -")
+        await play.change("INSERT INTO settings VALUES ('limit_transfers', '24')")
+        await play.sees("0 B/s of 50.0 MB/s ", "of 24 transfers  1,750 queued", "eta -")
+        await play.change("DELETE FROM settings WHERE key = 'limit_bandwidth'")
+        await play.sees("0 B/s ▇", "of 24 transfers  1,750 queued")
+
+
+async def test_a_full_disk_is_never_said_to_be_empty(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.change("DELETE FROM disks")
+        await play.change("INSERT INTO disks VALUES (1, ?, 9000, 9000)", int(NOW))
+        await play.sees("disk 0%")
+        await play.change("UPDATE mirrors SET stopped = 'disk full', stopped_kind = 'disk' WHERE name = 'ps1'")
+        await play.sees("x1 stopped", "disk fails")
+        assert "0%" not in play.screen()[0]
+        await play.change("UPDATE disks SET free = 10")
+        await play.sees("x1 stopped", "disk 100%")
 
 
 async def test_filesets_that_operators_hold_are_not_forgotten(tmp_path: Path) -> None:
@@ -137,3 +159,10 @@ async def test_no_problem_is_left_out_for_which_there_is_room(tmp_path: Path, co
         line = await play.sees("x2 stopped")
         if "+" in line:
             assert " " * len("  !1 unlisted") not in line
+
+
+async def test_what_is_late_counts_as_that_whatever_else_is_the_matter_with_it(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 160, 50) as play:
+        await play.sees("!1 lag  x1 blocked  x4 failed  =1 paused")
+        await play.change("UPDATE products SET paused = 'by root'")
+        await play.sees("!1 lag  x1 blocked  x4 failed  =7 paused")

@@ -109,7 +109,7 @@ async def test_what_hits_many_products_asks_by_name(tmp_path: Path, key: str, qu
         await press(play, "*", key)
         await play.sees(question)
         await play.sees("ps1/more.00")
-        await play.sees(f"and {MANY - 10} more")
+        assert not [line for line in play.screen() if " more" in line and "and" in line], "all are named"
         await press(play, "n", key)
         await play.sees(question)
         await press(play, "y")

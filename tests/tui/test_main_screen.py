@@ -9,6 +9,7 @@ import pytest
 from core.store.database import Database
 from tests.screens import disaster, night
 from tests.tui.playing import playing
+from tui.snapshot import Snapshot
 from tui.widgets import footer
 
 
@@ -66,7 +67,7 @@ async def test_after_a_limit_or_a_pause_the_rate_is_taken_anew(tmp_path: Path) -
         await play.change("UPDATE transfers SET received = received + 10000000")
         await play.sees("15.0 MB/s", "60m, max")
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '2000000')")
-        await play.sees("limit 2.0 MB/s")
+        await play.sees("  2.0 MB/s of 2.0 MB/s")
         play.now[0] += 2
         await play.change("UPDATE transfers SET received = received + 200000")
         await play.sees("  1.5 MB/s", "60m, max")
@@ -76,12 +77,31 @@ async def test_after_a_limit_or_a_pause_the_rate_is_taken_anew(tmp_path: Path) -
         await play.sees("  0 B/s", "60m, max")
 
 
-async def test_the_highest_rate_of_the_hour_is_that_of_the_state_in_any_dashboard(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "standing",
+    [
+        "UPDATE mirrors SET paused = 'by root'",
+        "UPDATE products SET paused = 'by root'",
+        f"INSERT INTO hosts VALUES ('datastore.example.org:80', {night.NOW + 900}, 'asked to be left alone')",
+        "DELETE FROM transfers",
+    ],
+    ids=["mirror paused", "products paused", "host rests", "nothing moves"],
+)
+async def test_what_stands_still_has_no_time_of_arrival(tmp_path: Path, standing: str) -> None:
+    async with playing(tmp_path, night.build) as play:
+        play.now[0] += night.TEN
+        await play.change("UPDATE transfers SET received = received + 50000000")
+        await play.sees("ps1/gpc1-raw", "622.1 GB  15.0M 11h31m")
+        await play.change(standing)
+        await play.sees("ps1/gpc1-raw", "622.1 GB ", "-  4m")
+
+
+async def test_the_highest_rate_of_the_hour_is_that_of_the_state_unless_it_is_that_of_now(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.sees("60m, max 214.")
         play.now[0] += night.TEN
         await play.change("UPDATE transfers SET received = received + 200000000")
-        await play.sees("300.0 MB/s", "60m, max 214.")
+        await play.sees("300.0 MB/s", "60m, max 300.0 MB/s")
         await play.change("INSERT INTO history VALUES (?, 1, 2700000000)", int(play.now[0]) // 10 * 10)
         play.now[0] += night.TEN
         await play.sees("60m, max 270.0 MB/s")
@@ -228,7 +248,7 @@ async def test_files_that_wait_tell_for_what(tmp_path: Path) -> None:
 
 async def test_a_dialog_has_nothing_upon_it_and_a_long_answer_is_shortened(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build, 80, 24) as play:
-        play.app.tell("an answer of which there is more than there are cells, " * 3, "warning")
+        play.app.tell("an answer of which there is more than there are cells, " * 3)
         await play.sees(" an answer of which", "…")
         play.app.notify("something that went wrong before", timeout=60)
         await play.sees("something that went wrong before")
@@ -245,3 +265,33 @@ async def test_a_filter_that_hides_the_cursors_row_puts_it_on_the_first(tmp_path
         await play.stage.settled()
         queue = play.app.main.lists.queue
         assert (queue.top, queue.cursor_key) == (0, queue.keys[0])
+
+
+async def test_why_nothing_moves_names_the_key_that_starts_an_engine(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        play.lease.release()
+        await play.sees("╰─ no engine runs: E starts one")
+        play.app.main.read_only = True
+        await play.sees("╰─ no engine runs ─")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+async def test_what_a_title_has_no_room_for_is_left_out_as_a_whole(tmp_path: Path, columns: int) -> None:
+    async with playing(tmp_path, night.build, columns, 24) as play:
+        await play.press("3")
+        title = await play.sees("3 Failed 4  2 to retry, 2 in quarantine")
+        assert "…" not in title
+        assert ("1 rejected" in title) == (columns == 200)
+
+
+async def test_while_an_engine_is_being_started_its_absence_is_no_trouble(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        main, words = play.app.main, "there is no state file; start the engine first"
+
+        def told(*, starting: bool) -> list[bool]:
+            main.starting = starting
+            main.show(Snapshot(night.NOW, trouble=words))
+            return [words in text for text in (main.lists.products.empty, main.header.render().plain)]
+
+        assert told(starting=True) == [False, False]
+        assert told(starting=False) == [True, True]

@@ -10,6 +10,7 @@ from core.store.database import Database
 from tests.screens import night
 from tests.tui.playing import playing
 from tests.tui.test_keys import press
+from tui import bridge
 from tui.screens import lists
 from tui.snapshot import Snapshot
 
@@ -84,32 +85,56 @@ async def test_marks_outlive_a_filter_and_only_those_in_sight_are_hit(tmp_path: 
         assert not play.app.main.lists.queue.marked
 
 
-async def test_a_wish_that_waits_for_an_engine_is_seen_on_its_row(tmp_path: Path) -> None:
+async def test_a_wish_that_waits_for_an_engine_is_seen_on_its_row_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.press("2", "g")
         play.lease.release()
         await play.sees("NO ENGINE")
+        for name in ("STEADY_SECONDS", "PAINT_SECONDS"):
+            monkeypatch.setattr(bridge, name, 3600.0)
         await press(play, "h")
         await play.on("2 Queue", "= hold noted")
         await press(play, "x", "y")
         await play.on("2 Queue", "= noted")
 
 
+def gone(kind: str) -> str:
+    """Return the statement after which nothing of this kind has failed."""
+    return f"UPDATE files SET state = 'pending', failure_kind = NULL WHERE failure_kind = '{kind}'"
+
+
 async def test_a_key_that_was_meant_for_a_row_that_went_away_does_not_hit_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "SLIP_SECONDS", 0)
+    monkeypatch.setattr(lists, "COMMANDED_SECONDS", 3600)
+    async with playing(tmp_path, night.build) as play:
+        await play.to("3 Failed", "missing")
+        await press(play, "r")
+        await play.change(gone("missing"))
+        await play.sees("3 Failed 3")
+        await press(play, "r")
+        await play.sees("the row has just changed")
+        assert len(await play.wished(1)) == 1
+        await press(play, "k", "r")
+        assert len(await play.wished(2)) == 2, "the cursor was moved: this row was meant"
+
+
+async def test_a_row_that_goes_away_by_itself_makes_keys_unsure_for_a_shorter_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lists, "SLIP_SECONDS", 3600)
     async with playing(tmp_path, night.build) as play:
         await play.to("3 Failed", "missing")
-        await press(play, "r")
-        await play.change("UPDATE files SET state = 'pending', failure_kind = NULL WHERE failure_kind = 'missing'")
+        await play.change(gone("missing"))
         await play.sees("3 Failed 3")
         await press(play, "r")
         await play.sees("the row has just changed")
-        assert len(await play.wished(1)) == 1
         monkeypatch.setattr(lists, "SLIP_SECONDS", 0)
         await press(play, "r")
-        assert len(await play.wished(2)) == 2
+        assert len(await play.wished(1)) == 1
 
 
 async def test_orders_by_columns_without_room_are_passed_over(tmp_path: Path) -> None:
@@ -136,3 +161,23 @@ async def test_the_limits_are_in_the_footer_of_products_and_queue(tmp_path: Path
         await play.sees("L Limits", "s Sort", "? Help")
         await play.press("2")
         await play.sees("L Limits", "/ Filter", "? Help")
+
+
+async def test_how_many_are_held_already_is_told_before_the_others_are_held(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.change("UPDATE filesets SET state = 'held' WHERE name > 'diff-nightly.05420' AND product_id = 3")
+        await play.press("2", "/", *"diff-nightly", "enter")
+        await play.sees("2 Queue 61", "/diff-nightly")
+        await press(play, "*", "h")
+        await play.sees("52 are held already.")
+        await play.sees("Hold 9 filesets?")
+        await press(play, "y")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, len(target["filesets"])) == ("hold", 9)
+
+
+async def test_what_is_to_be_accepted_is_named_in_full(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.to("3 Failed", "integrity")
+        await press(play, "A")
+        await play.sees("ps1/ipp-misc/ipp-misc.04097/catalog.smf: listed")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.store.ids import sql_fileset_of
 from tests.screens import night
 from tests.tui.playing import playing
 
@@ -48,3 +49,15 @@ async def test_a_fileset_is_fetched_while_one_of_its_files_is_to_be_tried_again(
         await play.sees("gpc1-raw.08118", "> fetching")
         await play.change("UPDATE files SET state = 'partial' WHERE state = 'active'")
         await play.sees("gpc1-raw.08118", "~ to retry")
+
+
+async def test_what_is_all_here_waits_for_nothing(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.change("DELETE FROM transfers")
+        await play.change("UPDATE files SET state = 'partial' WHERE state = 'active'")
+        await play.sees("gpc1-raw.08118", "- waiting")
+        of = sql_fileset_of("id")
+        await play.change(
+            f"UPDATE files SET state = 'staged' WHERE {of} = (SELECT id FROM filesets WHERE name = 'gpc1-raw.08118')"
+        )
+        await play.sees("gpc1-raw.08118", "* staged")

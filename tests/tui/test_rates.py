@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.rates import WINDOW, Rates
+from tui.rates import SWING, WINDOW, Rates
 
 
 def rate_of(*readings: tuple[float, float]) -> float:
@@ -70,3 +70,18 @@ def test_under_other_conditions_a_rate_is_taken_anew_and_stays_what_it_was_until
     rates.begin_anew()
     rates.note("a", 11.5, 3)
     assert rates.rate("a") == 0, "a counter that begins anew has no rate from before"
+
+
+def test_for_a_while_no_rate_is_more_than_is_possible_under_the_new_conditions() -> None:
+    rates = Rates()
+    for second in range(11):
+        rates.note("a", second, second * 1000.0)
+    rates.begin_anew(most=300)
+    assert rates.rate("a") == 300
+    rates.note("a", 12, 11_000)
+    assert rates.rate("a") == 300, "what had come before was counted late"
+    rates.note("a", 14, 11_200)
+    assert rates.rate("a") == 300
+    for second in range(int(SWING) + 1):
+        rates.note("a", 14 + second, 11_200 + second * 500.0)
+    assert rates.rate("a") == 500, "a limit that is not kept is told"

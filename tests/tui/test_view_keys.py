@@ -43,8 +43,8 @@ SEEN: dict[str, tuple[Sequence[str], str, Sequence[str]]] = {
     "palette": ([], "ctrl+p", ["Find a command"]),
 }
 """By command: the keys that go before, its key, and what stands on the screen only after it."""
-NOT_SEEN = {"redraw", "quit"}
-"""What leaves no mark on a screen that goes on: tests/soak presses the one, tests/whole/test_dashboard.py the other."""
+NOT_SEEN = {"redraw", "suspend", "quit"}
+"""What leaves no mark on a screen that goes on: tests/soak presses the first, tests/whole the others."""
 
 
 def test_no_key_that_looks_or_moves_is_left_out() -> None:
@@ -63,3 +63,13 @@ async def test_a_key_is_seen(tmp_path: Path, part: int) -> None:
             assert not [line for line in play.screen() if all(word in line for word in words)], id
             await play.press(key)
             await play.sees(*words)
+
+
+@pytest.mark.parametrize("pane", ["3", "4"])
+async def test_problems_only_is_one_switch_for_all_lists_wherever_it_is_pressed(tmp_path: Path, pane: str) -> None:
+    async with playing(tmp_path, night.build, 160, 50) as play:
+        await play.press(pane, "!")
+        await play.sees("1 Products", "problems only")
+        await play.sees("the lists show what needs attention only")
+        await play.press("!")
+        await play.sees("the lists show all")

@@ -73,7 +73,7 @@ def test_an_operators_own_keys_are_the_keys_that_are_shown(site: Site, datastore
         terminal.send("pause")
         terminal.wait_for("F5")
         terminal.send(ESCAPE)
-        wait_on(terminal, lambda: "m Mirror  L Limits" in terminal.screen()[-1], "the products to have the keyboard")
+        wait_on(terminal, lambda: "m Mirror  / Filter" in terminal.screen()[-1], "the products to have the keyboard")
         terminal.send("Q")
         assert_left_clean(terminal)
 

@@ -41,7 +41,7 @@ async def _check(config: Config) -> set[ExitCode]:
     codes: set[ExitCode] = set()
     for mirror in config.mirrors:
         say(f"\n{mirror.name}  {mirror.url} -> {mirror.destination}")
-        async for finding in examine(mirror):
+        async for finding in examine(mirror, config.engine.min_free):
             say(f"  {finding.verdict} {finding.words}")
             codes.add(finding.code)
     return codes

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from core.errors import DiskError, causes
@@ -23,22 +23,25 @@ def copy_of(state: Path) -> Iterator[Path]:
 
     Raises StateError if the state can't be read, DiskError if there is no room for the copy, or for what is done to it.
     """
-    with state_errors_told(state):
+    with state_errors_told(state), ExitStack() as stack:
         if known := state.exists():
             asyncio.run(_demand_state(state))
-        with _no_room_told(), tempfile.TemporaryDirectory(prefix="mirrortui-") as folder:
+        with _no_room_told(OSError):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mirrortui-"))
             copy = Path(folder) / "mirror.db"
             if known:
                 _copy(state, copy)
+        with _no_room_told():
             yield copy
 
 
 @contextmanager
-def _no_room_told() -> Iterator[None]:
+def _no_room_told(*kinds: type[OSError]) -> Iterator[None]:
+    """Tell what SQLite says of the copy, and errors of these `kinds`, as trouble of its folder."""
     try:
         yield
     except Exception as error:
-        found = [one for one in causes(error) if isinstance(one, OSError) or not_opened(one) or refusal(one)]
+        found = [one for one in causes(error) if isinstance(one, kinds) or not_opened(one) or refusal(one)]
         if not found:
             raise
         raise DiskError(

@@ -9,7 +9,7 @@ from core.store.screens.failed import LIMIT
 from core.text import display
 from core.units import counted
 from tui import format as fmt
-from tui.panes import failed, log, products
+from tui.panes import due, failed, log, products
 from tui.snapshot import Snapshot
 from tui.widgets.prose import Piece
 
@@ -59,7 +59,7 @@ def failure_text(line: FailureLine) -> list[Line]:
     ]
 
 
-def group_text(group: FailureGroup, now: float, *, opened: bool) -> list[Line]:
+def group_text(snapshot: Snapshot, group: FailureGroup, *, opened: bool) -> list[Line]:
     """Tell of the failures of one kind in one product."""
     style = "bad" if group.quarantined else "warn"
     others = group.failures - group.same
@@ -79,9 +79,9 @@ def group_text(group: FailureGroup, now: float, *, opened: bool) -> list[Line]:
             fact("aside", f"{fmt.amount(group.quarantined)} in quarantine: only an operator moves them", "bad")
         )
     if group.next_try is not None:
-        lines.append(fact("next try", fmt.moment(group.next_try, now)))
+        lines.append(fact("next try", due.in_full(snapshot, group)))
     verb = "closes" if opened else "opens"
-    lines.append(fact("then", f"r tries all of them again, Enter {verb} the list"))
+    lines.append(fact("then", f"r tries all of them again; in 3 Failed, Enter {verb} the list"))
     if opened and group.failures > LIMIT:
         lines.append(fact("listed", f"the first {fmt.amount(LIMIT)}; / finds others", "dim"))
     return lines

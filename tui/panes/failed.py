@@ -16,6 +16,7 @@ from core.text import display
 from core.units import counted
 from tui import format as fmt
 from tui import states
+from tui.panes import due
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
@@ -23,7 +24,7 @@ COLUMNS = (
     Column("kind", "kind", 9),
     Column("product", "product", 12, rank=2, tail=5),
     Column("what", "what", 17, grow=True, tail=8),
-    Column("detail", "why", 22, grow=True),
+    Column("detail", "why", 22, grow=True, most=1000),
     Column("tries", "tries", 5, "right", rank=3),
     Column("next", "next try", 10, "right", rank=1),
 )
@@ -41,6 +42,11 @@ def what(line: FailureLine) -> str:
     """Return what failed, as exactly as it is known: the file of a fileset, else the fileset, else the product."""
     parts = [part for part in (line.fileset, line.file) if part]
     return display("/".join(parts) or line.product or line.mirror)
+
+
+def whole(line: FailureLine) -> str:
+    """Return the whole name of what failed, as questions and commands have it."""
+    return display("/".join(filter(None, (line.whole, line.file))))
 
 
 def of_group(group: FailureGroup) -> str:
@@ -110,7 +116,7 @@ def _rank_of_group(group: FailureGroup, sort: str) -> Rank:
 def row(snapshot: Snapshot, line: FailureLine, inside: bool) -> Row:
     """Return the cells of one failure; `inside`: below its group."""
     before = INSIDE if inside else ""
-    next_try = QUARANTINE if line.quarantined else _due(line.next_try, snapshot.at)
+    next_try = QUARANTINE if line.quarantined else due.in_short(snapshot, line)
     return (
         Cell(_short(line.kind), "bad" if line.quarantined else "warn"),
         Cell(display(line.product or line.mirror), "dim"),
@@ -131,7 +137,7 @@ def group_row(snapshot: Snapshot, group: FailureGroup, opened: bool) -> Row:
         Cell(f"{OPENED if opened else CLOSED}{number(group)}", "bold"),
         _why(group.detail),
         Cell(tries(group)),
-        Cell(QUARANTINE if aside else _due(group.next_try, snapshot.at), "bad" if aside else ""),
+        Cell(QUARANTINE if aside else due.in_short(snapshot, group), "bad" if aside else ""),
     )
 
 
@@ -154,9 +160,3 @@ def tries(group: FailureGroup) -> str:
     """Return how often what failed was tried: ``1-4``."""
     least, most = fmt.amount(group.least_attempts), fmt.amount(group.most_attempts)
     return least if least == most else f"{least}-{most}"
-
-
-def _due(next_try: float | None, now: float) -> str:
-    if next_try is None:
-        return fmt.UNKNOWN
-    return f"in {fmt.span(next_try - now)}" if next_try > now else "now"

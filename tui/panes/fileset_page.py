@@ -9,7 +9,7 @@ from core.store.screens import AttemptLine, FileLine, FilesetDetails
 from core.text import display
 from tui import format as fmt
 from tui import states
-from tui.panes import queue
+from tui.panes import due, queue
 from tui.panes.details import LABEL, Line, fact
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
@@ -50,8 +50,8 @@ def overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
         )
     if line.failure:
         lines.append(fact("failure", display(line.failure), "bad"))
-    if line.next_try is not None:
-        lines.append(fact("next try", fmt.moment(line.next_try, snapshot.at)))
+    if line.next_try is not None and (line.next_try > snapshot.at or not line.active):
+        lines.append(fact("next try", due.in_full(snapshot, line)))
     by_state = ", ".join(
         f"{fmt.amount(number)} {states.FILES[FileState(state)]}"
         for state, number in details.counts_by_file_state.items()
@@ -102,7 +102,7 @@ def file_row(line: FileLine, now: float) -> Row:
     words = states.FILES[state]
     if state is FileState.ACTIVE and line.size:
         words = f"{line.received / line.size:.0%}"
-    elif state is FileState.RETRY_WAIT and line.next_try is not None:
+    elif state is FileState.RETRY_WAIT and line.next_try is not None and line.next_try > now:
         words = f"retry {fmt.span(line.next_try - now)}"
     return (
         Cell(display(line.name)),

@@ -18,7 +18,7 @@ from tui.states import ProductState
 GAP, BETWEEN = "  ", " │ "
 """What stands between the words of a part, and between parts."""
 SHORTEST_GRAPH = 10
-NEARLY_FULL = 0.95
+NEARLY_FULL, HIGH = 0.95, 0.9
 DAY = 86_400
 
 Piece = tuple[str, str]
@@ -101,7 +101,7 @@ def engine_words(snapshot: Snapshot, situation: Situation) -> Forms:
     if engine is None:
         if situation.starting:
             return [[("starting an engine ...", "")]]
-        if situation.read_only:
+        if situation.read_only or snapshot.broken:
             return [[("NO ENGINE", "bad")]]
         return [[("NO ENGINE, E starts one", "bad")], [("NO ENGINE: E", "bad")]]
     draining = overview is not None and overview.phase == "draining"
@@ -133,7 +133,7 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
         *_some(standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
         *_rests(overview),
         *_some(unlisted, "?", "unlisted", "bad"),
-        *_some(quarantined - damaged, "q", "blocked", "bad"),
+        *_some(quarantined - damaged, "x", "blocked", "bad"),
         *_some(failures - damaged, "x", "failed", "warn"),
         *_some(standing.get(ProductState.UNKNOWN, 0), "?", "unknown", "warn"),
         *_some(standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
@@ -177,7 +177,8 @@ def disk_words(snapshot: Snapshot) -> Forms:
         return [[]]
     tightest = max(mirrors, key=lambda mirror: (_urgent(mirror), _used(mirror)))
     style = "bad" if _urgent(tightest) else ""
-    disk = f"disk {_used(tightest):.0%}"
+    told = tightest.stopped_kind != "disk" or _used(tightest) > HIGH
+    disk = f"disk {_used(tightest):.0%}" if told else "disk fails"  # not for want of room, or that is not measured yet
     full = "" if tightest.full_in is None else f"full in {fmt.span(tightest.full_in)}"
     forms = [[(", ".join(filter(None, (disk, full))), style)], [(disk, style)], []]
     if not style:
@@ -198,28 +199,36 @@ def _used(mirror: MirrorLine) -> float:
 
 
 def second_line(snapshot: Snapshot, width: int) -> tuple[Words, Words]:
-    """Say how fast it goes, and how long that will take; the graph takes what room is left."""
-    flow = snapshot.throughput
+    """Say how fast it goes, of how fast it may, and how long that will take; the graph takes what room is left.
+
+    The limits in force stay longer than the highest rate of the hour, and than the graph.
+    """
+    flow, overview = snapshot.throughput, snapshot.overview
     now = fmt.UNKNOWN if snapshot.engine is None else fmt.rate(flow.now) or "0 B/s"
-    most = fmt.rate(flow.peak) or "0"
-    for right in (work_words(snapshot, True), work_words(snapshot, False)):
-        room = width - len(f"{now:>10} ") - len(f" 60m, max {most}") - cells(right) - 2
+    allowed = f"of {fmt.rate(overview.limit_bandwidth)} " if overview and overview.limit_bandwidth else ""
+    most = f" 60m, max {fmt.rate(max(flow.peak, flow.now)) or '0'}"
+    full, short = work_words(snapshot, True), work_words(snapshot, False)
+    least = full if overview and overview.limit_transfers else short
+    for right, peak in ((full, most), (least, most), (least, "")):
+        room = width - len(f"{now:>10} {allowed}{peak}") - cells(right) - 2
         if room >= SHORTEST_GRAPH:
             break
     graph = fmt.sparkline(flow.history, max(0, min(room, len(flow.history))))
-    return [(f"{now:>10} ", "bold"), (graph, "accent"), (f" 60m, max {most}", "dim")], right
+    return [(f"{now:>10} ", "bold"), (allowed, "warn"), (graph, "accent"), (peak, "dim")], right
 
 
 def work_words(snapshot: Snapshot, in_full: bool) -> Words:
-    """Return what is to be done, and how long that takes at this rate, which nobody knows if all of it is set aside."""
+    """Return what is to be done, and how long that takes at this rate, which nobody knows if nothing of it moves."""
     overview = snapshot.overview
     if overview is None:
         return []
     active = sum(line.active for line in overview.products)
-    coming = any(line.active or line.counts["queued"] for line in overview.products if line.selected)
-    known = coming and not overview.unread
+    known = active and not overview.unread
     seconds = fmt.eta(overview.left_bytes, snapshot.throughput.now) if known else None
-    transfers = f"{counted(active, 'transfer')}  " if in_full else ""
+    limited = (
+        f"{fmt.amount(active)} of {counted(overview.limit_transfers, 'transfer')}" if overview.limit_transfers else ""
+    )
+    transfers = f"{limited or counted(active, 'transfer')}  " if in_full else ""
     eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes or overview.unread else ""
     return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]
 

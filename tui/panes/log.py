@@ -13,7 +13,7 @@ COLUMNS = (
     Column("at", "time", 9),
     Column("level", "level", 7, rank=1),
     Column("where", "where", 24, rank=2, tail=11),
-    Column("message", "message", 20, grow=True),
+    Column("message", "message", 20, grow=True, most=1000),
 )
 STYLES = {"error": "bad", "warning": "warn", "debug": "dim", AUDIT: "good"}
 PROBLEMS = frozenset({"error", "warning"})

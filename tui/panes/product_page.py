@@ -12,9 +12,11 @@ from core.units import counted
 from core.urls import host_words
 from tui import format as fmt
 from tui import states
-from tui.panes import failed, products
+from tui.panes import due, failed, products
 from tui.panes.details import LABEL, Line, fact
 from tui.snapshot import Snapshot
+
+NO_ENGINE = "no engine runs"
 
 
 def overview(
@@ -59,7 +61,7 @@ def overview(
 def reason(snapshot: Snapshot, line: ProductLine, limit: float | None) -> str:
     """Say why a product that may lag `limit` seconds is not current: how fast it comes, or what holds it up."""
     if snapshot.engine is None and line.backlog_filesets:
-        return "no engine runs"
+        return NO_ENGINE
     left = products.remaining(snapshot, line)
     if line.active and line.backlog_bytes and left is not None:
         return f"{_pace(snapshot, line, limit)}; current in {fmt.span(left)}{_aside(line)}"
@@ -96,7 +98,7 @@ def errors(snapshot: Snapshot, line: ProductLine) -> list[Line]:
             [(failed.number(group), "bold"), ("  ", ""), (f"x {display(group.kind)}", style)],
             fact("why", display(group.detail, 1000)),
             fact("tries", failed.tries(group)),
-            fact("then", _next(group, snapshot.at)),
+            fact("then", _next(snapshot, group)),
             [],
         ]
     return [*lines, [("3 Failed lists them one by one.", "dim")]]
@@ -106,14 +108,14 @@ def _failing(snapshot: Snapshot, line: ProductLine) -> list[FailureGroup]:
     return [group for group in snapshot.failing if (group.mirror, group.product) == (line.mirror, line.name)]
 
 
-def _next(group: FailureGroup, now: float) -> str:
+def _next(snapshot: Snapshot, group: FailureGroup) -> str:
     """Tell what becomes of failures by themselves."""
     if group.kind == FailureKind.REJECTED:
         return "the rest of the catalogue is mirrored; tell the source"
     retried = group.failures - group.quarantined
-    due = "" if group.next_try is None else f", the next {fmt.moment(group.next_try, now)}"
+    then = "" if group.next_try is None else f", the next {due.in_full(snapshot, group)}"
     parts = (
-        (retried, f"{fmt.amount(retried)} to be tried again{due}"),
+        (retried, f"{fmt.amount(retried)} to be tried again{then}"),
         (group.quarantined, f"{fmt.amount(group.quarantined)} in quarantine: only an operator or the source can help"),
     )
     return "; ".join(words for number, words in parts if number)

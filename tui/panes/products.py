@@ -96,11 +96,17 @@ def title_of(line: ProductLine, several: bool) -> str:
 def remaining(snapshot: Snapshot, line: ProductLine) -> float | None:
     """Return the seconds until a product is current, at the present rate; None if that can't be told.
 
-    It can't where an index is unread, so that nobody knows its bytes, or where all that is left is set aside or paused.
+    It can't where an index is unread, so that nobody knows its bytes, and where something is left and nothing moves.
     """
-    if line.lag is None or line.unread or (line.backlog_filesets and not line.counts.get("queued")) or line.paused:
+    if line.lag is None or line.unread or (line.backlog_filesets and not _moves(line, mirror_of(snapshot, line))):
         return None
     return fmt.eta(line.backlog_bytes, snapshot.rates.get(line.id, 0.0))
+
+
+def _moves(line: ProductLine, mirror: MirrorLine | None) -> bool:
+    """Tell whether a product is fetched, and goes on being fetched."""
+    stands = mirror is not None and (mirror.paused or mirror.stopped or mirror.rest)
+    return bool(line.active) and not line.paused and not stands
 
 
 def bare_mirrors(snapshot: Snapshot) -> list[MirrorLine]:

@@ -56,6 +56,7 @@ def mark(line: QueueLine, now: float) -> Mark:
         (stands and line.paused, _PAUSED),
         (stands and line.rests_until is not None and line.rests_until > now, _RESTS),
         (line.trouble == Trouble.FAILED and not line.active, _TO_RETRY),
+        (state is FilesetState.TRANSFERRING and 0 < line.files <= line.done_files, _MARKS[FilesetState.STAGED]),
         (state is FilesetState.TRANSFERRING and stands, _WAITING),
         (True, _MARKS.get(state)),
     )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from core.units import quoted
 from tui.screens.dialog import Choice, Choices, Dialog, literal, paragraph
 
-NAMED = 10
-"""How many names are listed."""
+NAMED = 100
+"""How many names are listed, at most."""
 
 
 class ConfirmScreen(Dialog[bool]):
@@ -35,7 +36,10 @@ class ConfirmScreen(Dialog[bool]):
 
     def body(self) -> Iterator[Widget]:
         """Yield the names, the consequence, and the way to answer."""
-        yield VerticalScroll(*map(paragraph, self._names()), id="names")
+        named = map(literal, self._lines[:NAMED])
+        yield VerticalScroll(Static(Content("\n").join(named), markup=False), id="names")
+        if self._more:
+            yield paragraph(f"and {self._more:,} more")
         yield paragraph(self._consequence, "bad")
         if self._word is None:
             yield Choices(Choice("no", "n", "No, change nothing"), Choice("yes", "y", "Yes, do it"))
@@ -54,14 +58,9 @@ class ConfirmScreen(Dialog[bool]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Answer yes if the word is right."""
         event.stop()
-        if event.value.strip() == self._word:
+        if event.value.strip().replace(",", "") == self._word:
             self.end(True)
         else:
             hint = self.query_one("#hint", Static)
             hint.update(literal(f"Expected {self._word}, got {quoted(event.value)}; Esc changes nothing."))
             hint.set_classes("bad")
-
-    def _names(self) -> Iterator[str]:
-        yield from self._lines[:NAMED]
-        if self._more:
-            yield f"and {self._more:,} more"

@@ -18,10 +18,10 @@ from tui.screens.dialog import Dialog
 
 
 class HelpScreen(Dialog[None]):
-    """Show the commands by group; what is typed leaves those that contain it in key, title, help or pane."""
+    """Show the commands by group; what is typed leaves those that have it as a key or in their words."""
 
     DEFAULT_CSS = """
-    HelpScreen #box { max-width: 110; height: 100%; }
+    HelpScreen #box, HelpScreen.-tall #box { max-width: 110; height: 100%; padding: 0 1; }
     HelpScreen #commands { height: 1fr; }
     """
     AUTO_FOCUS = "Input"
@@ -83,13 +83,13 @@ class HelpScreen(Dialog[None]):
 
     @property
     def _narrow(self) -> bool:
-        return self.app.size.width < 70
+        return self.app.size.width < 100
 
     def _keys(self, command: Command) -> str:
         return " ".join(map(label, self._keymap[command.id]))
 
     def _fits(self, command: Command, search: str) -> bool:
-        text = " ".join([command.title, command.help, *command.panes]).lower()
+        text = " ".join([command.title, command.words, command.help, *command.panes]).lower()
         return search.lower() in text or search in (*self._keymap[command.id], *self._keys(command).split())
 
 

@@ -24,6 +24,8 @@ def _transfers(text: str) -> int:
 
 _PARSERS: dict[str, Callable[[str], int]] = {"transfers": _transfers, "bandwidth": parse_rate}
 
+_FORMS = {"transfers": "8", "bandwidth": "50 MB/s"}
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -57,15 +59,16 @@ class LimitsScreen(Dialog[Limits]):
             "transfers": "" if transfers is None else str(transfers),
             "bandwidth": "" if bandwidth is None else _exact_rate(bandwidth),
         }
+        configured = format_rate(configured_bandwidth) if configured_bandwidth else "0, no limit"
         self._hints = {
             "transfers": f"configured: {configured_transfers}",
-            "bandwidth": f"configured: {format_rate(configured_bandwidth) if configured_bandwidth else '0, no limit'}",
+            "bandwidth": f"configured: {configured}",
         }
 
     def body(self) -> Iterator[Widget]:
         """Yield the two fields, each with its hint or error below."""
         for name in _PARSERS:
-            field = Input(self._values[name], "as configured", compact=True, id=name, max_length=30)
+            field = Input(self._values[name], f"such as {_FORMS[name]}", compact=True, id=name, max_length=30)
             yield HorizontalGroup(Label(_label(name, False), id=f"{name}-label"), field)
             yield paragraph(self._hints[name], "under dim", id=f"{name}-hint")
         yield paragraph("Empty: as configured. Enter applies, Tab goes on, Esc changes nothing.", "dim")

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Hashable, Sequence
 from math import inf
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from core.config import Config
 from core.store.screens import FailureGroup, FailureLine, MirrorLine, ProductLine
 from core.text import display
 from core.units import counted
+from tui import states
 from tui.commands import Keymap
 from tui.format import Mark
 from tui.keymap import label
@@ -20,6 +22,7 @@ from tui.panes import failed, log, product_page, products, queue
 from tui.panes.products import ProductView
 from tui.preferences import Preferences
 from tui.snapshot import Snapshot
+from tui.states import ProductState
 from tui.widgets.table import LiveTable, Row, RowSource
 
 EMPTY = {
@@ -31,11 +34,19 @@ EMPTY = {
 """What is said in a list without rows, and what to do; each name in braces stands for the key of that command."""
 SLIP_SECONDS = 1.0
 """So long after its row went away a key may have been meant for it, and not for the one that came in its place."""
+COMMANDED_SECONDS = 3.0
+"""So long if it went away soon after a command, which probably was why: whoever gave it may be about to repeat it."""
+FRAME = 6
+"""Cells of a border that its title can't have."""
 READING = "reading the state ..."
 NOT_KNOWN = "not known"
 TITLES = {"products": "1 Products", "queue": "2 Queue", "failed": "3 Failed"}
 ASKED = "reading {urls} ...\n{go_log} tells the answer, {poll} asks again"
 NOTHING_MATCHES = "nothing matches; Esc shows all again"
+ONLY_HELD = (
+    "nothing has failed, but {held} held\n"
+    "{go_queue} shows what is, at its end if sorted ({sort}) by state; {hold} releases it"
+)
 ALL_HIDDEN = "no product is mirrored\n{available} shows those that are available, {mirror} mirrors one"
 PROBLEMS = frozenset({"products", "queue", "log"})
 
@@ -72,7 +83,8 @@ class Lists:
         self.opened: frozenset[str] = frozenset()
         self._titles: dict[str, str] = {}
         self._filters_before: dict[str, tuple[object, ...]] = {}
-        self._slipped: dict[str, float] = {}
+        self._slipped: dict[str, tuple[float, Hashable]] = {}
+        self._commanded = -inf
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw all lists."""
@@ -132,8 +144,12 @@ class Lists:
         return display(choice.lines({line.name: line.selected}, known)) if choice is not None else ""
 
     def standing(self) -> Counter[str]:
-        """Return how many products, and mirrors that have a row of their own, stand how, by ProductState."""
-        return Counter(mark.word for mark in self._marks.values())
+        """Return how many products, and mirrors that have a row of their own, stand how, by ProductState.
+
+        What lags more than it may counts as that too, whatever else is the matter with it.
+        """
+        late = sum(states.late(line, self.lag_limit(line)) for line in self._products.values() if line.lag)
+        return Counter([mark.word for mark in self._marks.values()]) | Counter[str]({ProductState.LAG: late})
 
     def why(self, pane: str) -> str:
         """Return in one line what is wrong with the row under the cursor of a list; empty if nothing is."""
@@ -153,10 +169,15 @@ class Lists:
             words = failures[0].detail
         return display(words or "")
 
-    def explain(self, in_border: bool) -> None:
-        """Tell below each list but the log why its row is as it is, where no pane beside it does."""
+    def explain(self, *, in_border: bool, starts: bool) -> None:
+        """Tell below each list but the log why its row is as it is, where no pane beside it does.
+
+        `starts`: a key would start an engine, and is named if there is none.
+        """
+        then = ": {engine} starts one".format_map(_labels(self.keymap)) if starts else ""
         for pane in ("products", "queue", "failed"):
-            self.by_pane[pane].resubtitle(Content(self.why(pane) if in_border else ""))
+            why = self.why(pane) if in_border else ""
+            self.by_pane[pane].resubtitle(Content(why + then if why == product_page.NO_ENGINE else why))
 
     # Drawing.
 
@@ -248,12 +269,14 @@ class Lists:
         empty = NOTHING_MATCHES if narrowed else self._empty[pane]
         if pane == "products" and not narrowed:
             empty = self._without_products()
+        elif pane == "failed" and not narrowed:
+            empty = self._without_failures()
         if table.empty != empty:
             table.empty = empty
         before, filters = table.cursor_key, self._filters(pane)
         table.show(keys, row, narrowed=any(filters))
         if table.cursor_key != before and before is not None and self._filters_before.get(pane) == filters:
-            self._slipped[pane] = time.monotonic()
+            self._slipped[pane] = time.monotonic(), table.cursor_key
         elif table.cursor_key != before and table is not self.log:
             table.action_first()  # the filter hides the row that the cursor was on
         self._filters_before[pane] = filters
@@ -274,7 +297,13 @@ class Lists:
 
     def just_slipped(self, pane: str) -> bool:
         """Tell whether the row under the cursor went away in this moment, so that the cursor is on another one."""
-        return time.monotonic() - self._slipped.get(pane, -inf) < SLIP_SECONDS
+        at, instead = self._slipped.get(pane, (-inf, None))
+        unsure = COMMANDED_SECONDS if at - self._commanded < COMMANDED_SECONDS else SLIP_SECONDS
+        return self.by_pane[pane].cursor_key == instead and time.monotonic() - at < unsure
+
+    def commanded(self) -> None:
+        """Take note that a command was given in this moment, which may make rows go away."""
+        self._commanded = time.monotonic()
 
     def _without_products(self) -> str:
         """Return what is said when no product is shown, though none is filtered out."""
@@ -285,6 +314,14 @@ class Lists:
             return self._empty["products"]
         urls = ", ".join(dict.fromkeys(display(mirror.url) for mirror in self.config.mirrors))
         return ASKED.format_map({**labels, "urls": urls})
+
+    def _without_failures(self) -> str:
+        """Return what is said when nothing has failed: what failed and is held doesn't count as failed."""
+        held = sum(line.counts.get("held", 0) for line in self._products.values() if line.selected)
+        if not held:
+            return self._empty["failed"]
+        are = "is" if held == 1 else "are"
+        return ONLY_HELD.format_map({**_labels(self.keymap), "held": f"{counted(held, 'fileset')} {are}"})
 
     def sort_by_next(self, pane: str) -> None:
         """Sort the list of a pane by its next column."""
@@ -314,8 +351,8 @@ class Lists:
         parts.append(f"/{display(kept.filters[pane], 30)}" if kept.filters.get(pane) else "")
         parts.append(_marked(len(table.marked), len(table.marked_in_order())))
         parts.append("FROZEN" if table.frozen else "")
-        parts.append(also)
         words = "  ".join(part for part in parts if part)
+        words += _fitting(f"  {also}", table.outer_size.width - FRAME - cell_len(words)) if also else ""
         if self._titles.get(pane) != words:
             self._titles[pane] = words
             table.retitle(Content(words))
@@ -328,6 +365,13 @@ def _labels(keymap: Keymap) -> dict[str, str]:
 def _marked(marked: int, shown: int) -> str:
     hidden = f", {marked - shown:,} hidden" if marked > shown else ""
     return f"{marked:,} marked{hidden}" if marked else ""
+
+
+def _fitting(words: str, room: int) -> str:
+    """Return `words` without the last of its parts, which stand after commas and double blanks, that have no room."""
+    while cell_len(words) > room and words:
+        words = words[: max(0, words.rfind(", "), words.rfind("  "))]
+    return words
 
 
 def _after(sorts: Sequence[str], sort: str, table: LiveTable) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -10,7 +11,7 @@ from textual.binding import BindingsMap
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import DescendantFocus, Key
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from core.config import Config
 from core.store.screens import FailureGroup, QueueOrder
@@ -62,6 +63,7 @@ class MainScreen(SharpScreen[None]):
         self.details = DetailsPane(self.lists.lag_limit, self.lists.permanent)
         self.footer = FooterBar(keymap)
         self.filter = Input(id="filter", placeholder="text to look for; !text for all but that", compact=True)
+        self.filtering = Horizontal(id="filtering")
         self.source = "products"
         self._filtered = "products"
         self.starting = False
@@ -76,12 +78,14 @@ class MainScreen(SharpScreen[None]):
                 yield self.lists.failed
             yield self.details
         yield self.lists.log
-        yield self.filter
+        with self.filtering:
+            yield Label("/")
+            yield self.filter
         yield self.footer
 
     def on_mount(self) -> None:
         """Go to the pane that was used last."""
-        self.filter.display = False
+        self.filtering.display = False
         self.lists.log.border_title = Content("5 Log and audit")
         self.go(self.preferences.pane if self.preferences.pane in PANES else "products")
 
@@ -123,6 +127,8 @@ class MainScreen(SharpScreen[None]):
     @on(DescendantFocus)
     def _focus_moved(self) -> None:
         focused = self.focused
+        self.filtering.display = focused is self.filter
+        self._tell_footer()
         for widget in focused.ancestors_with_self if focused is not None else ():
             if widget.id in PANES and widget.id != self.pane:
                 self._enter(str(widget.id))
@@ -153,7 +159,7 @@ class MainScreen(SharpScreen[None]):
         if self.source == "products" and (mirrors := self.lists.mirror_lines([key])):
             return details.mirror_text(mirrors[0], snapshot.at)
         if self.source == "failed" and (groups := self.lists.groups([key])):
-            return details.group_text(groups[0], snapshot.at, opened=groups[0].key in self.lists.opened)
+            return details.group_text(snapshot, groups[0], opened=groups[0].key in self.lists.opened)
         lines = self.lists.failure_lines([key]) if self.source == "failed" else []
         return details.failure_text(lines[0]) if lines and lines[0].fileset_id is None else None
 
@@ -189,27 +195,37 @@ class MainScreen(SharpScreen[None]):
                 self._explain()
                 self.details.show(snapshot, self._instead())
             else:
-                self.lists.lament(snapshot)
-                self.details.show(snapshot, details.trouble(snapshot))
+                self.lists.lament(self._told)
+                self.details.show(snapshot, details.trouble(self._told))
             self._show_header()
         self._tell_footer()
         if self.view() != snapshot.view:
             self.ask()
 
+    @property
+    def _told(self) -> Snapshot:
+        """The snapshot, without the trouble that an engine which is being started is to end."""
+        return replace(self.snapshot, trouble="") if self.starting and not self.snapshot.broken else self.snapshot
+
     def _explain(self) -> None:
-        self.lists.explain(in_border=self.has_class("-narrow"))
+        self.lists.explain(in_border=self.has_class("-narrow"), starts=self._starts)
 
     def _show_header(self) -> None:
         site, state = self.config.dashboard.site, display(self.config.engine.state.parent, 40)
         standing = self.lists.standing()
-        self.header.show(self.snapshot, Situation(site, state, self.read_only, standing, self.starting))
+        self.header.show(self._told, Situation(site, state, self.read_only, standing, self.starting))
+
+    @property
+    def _starts(self) -> bool:
+        """Whether a key would start an engine."""
+        return self.snapshot.engine is None and not (self.read_only or self.starting or self.snapshot.broken)
 
     def _tell_footer(self) -> None:
         here = [command for command in COMMANDS if command.in_footer(self.pane)]
         reasons = {command.id: self._unavailable(command) for command in here}
-        starts = self.snapshot.engine is None and not (self.read_only or self.starting)
         unavailable = {id: reason for id, reason in reasons.items() if reason}
-        self.footer.show(self.pane, unavailable, read_only=self.read_only, starts=starts)
+        typing = self.focused is self.filter
+        self.footer.show(self.pane, unavailable, read_only=self.read_only, starts=self._starts, typing=typing)
 
     # What the lists tell.
 
@@ -246,6 +262,11 @@ class MainScreen(SharpScreen[None]):
         self.go("details")
         self.ask()
 
+    def reconfigure(self, config: Config) -> None:
+        """Judge by another configuration from now on."""
+        self.config = self.lists.config = config
+        self.redraw()
+
     def redraw(self) -> None:
         """Draw the last snapshot as it is now to be shown, and have read what else is needed."""
         self.show(self.snapshot)
@@ -260,8 +281,7 @@ class MainScreen(SharpScreen[None]):
     def edit_filter(self) -> None:
         """Let the operator type a text that the rows of this pane must contain."""
         self.filter.value = self.preferences.filters.get(self.pane, "")
-        self.filter.border_title = Content(f"Filter {self.pane}")
-        self.filter.display = True
+        self.filtering.display = True
         self._filtered = self.pane
         self.filter.focus()
 
@@ -275,14 +295,15 @@ class MainScreen(SharpScreen[None]):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.filter.display = False
+        self.filtering.display = False
         self.go(self._filtered)
 
     def on_key(self, event: Key) -> None:
         """Leave the filter by escape, without it."""
         self.lists.untouched = False
         known = event.key in self.active_bindings
-        self.footer.hint("" if known else f"{display(label(event.character or event.key), 20)} is no command here")
+        key = event.character if event.is_printable and event.character else event.key
+        self.footer.hint("" if known else f"{display(label(key), 20)} is no command here")
         if event.key == "escape" and self.focused is self.filter:
             event.stop()
             self.filter.value = ""

@@ -59,7 +59,7 @@ class CheckStep(Step):
         try:
             config = await asyncio.to_thread(load_config, self._file)
             hide_secrets(config.secrets())
-            async with aclosing(examine(config.mirrors[0])) as findings:
+            async with aclosing(examine(config.mirrors[0], config.engine.min_free)) as findings:
                 async for finding in findings:
                     self._take(finding)
         except MirrorError as error:

@@ -76,7 +76,7 @@ def judge_destination(text: str) -> Verdict:
 
 def free_words(found: Outlook) -> str:
     """Say how much room there is."""
-    if found.free is None or found.total is None:
+    if found.free is None or not found.total:
         return "its free space is not known"
     return f"{fmt.size(found.free)} of {fmt.size(found.total)} free"
 

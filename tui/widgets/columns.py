@@ -43,7 +43,7 @@ Row = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of `width` cells; those that may `grow` share what is left.
+    """A column of `width` cells; those that may `grow` share what is left, up to `most` cells each.
 
     When there is not room for all, those of the highest `rank` are left out first; rank 0 always stays. Of a text that
     is too long the last `tail` characters stay: where names differ at their end.
@@ -56,6 +56,7 @@ class Column:
     grow: bool = False
     rank: int = 0
     tail: int = 0
+    most: int = 60
 
 
 class Place(NamedTuple):
@@ -82,8 +83,11 @@ def arrange(columns: Sequence[Column], width: int) -> tuple[Place, ...]:
         if last is None or last[1].rank == 0:
             break
         shown.remove(last)
-    growing = [index for index, column in shown if column.grow]
-    more = {index: (room + at) // len(growing) for at, index in enumerate(growing)}
+    growing = sorted((column.most - column.width, index) for index, column in shown if column.grow)
+    more: dict[int, int] = {}
+    for at, (least, index) in enumerate(growing):  # the one with the least to go first: others take what it leaves
+        more[index] = min(room // (len(growing) - at), least)
+        room -= more[index]
     return tuple(Place(index, max(1, column.width + more.get(index, 0))) for index, column in shown)
 
 

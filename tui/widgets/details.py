@@ -62,7 +62,10 @@ class DetailsPane(Vertical):
         """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`."""
         self.set_class(self.tab == "files" and isinstance(snapshot.details, FilesetDetails), "-files")
         self._entitle(snapshot)
-        self.text.show(self._heading(snapshot.details), self._lines(snapshot) if instead is None else instead)
+        if instead is None:
+            self.text.show(self._heading(snapshot.details), self._lines(snapshot))
+        else:
+            self.text.show(self._heading(None, TABS[:1]), instead)
         rows = {line.id: line for line in snapshot.files}
         self.files.show(tuple(rows), lambda key: fileset_page.file_row(rows[key], snapshot.at) if key in rows else None)
 
@@ -74,8 +77,10 @@ class DetailsPane(Vertical):
             self._named = name
             self.border_title = Content(f"4 Details{name}")
 
-    def _heading(self, subject: ProductDetails | FilesetDetails | None = None) -> list[Piece]:
-        tabs = [tab for tab in TABS if tab != "files" or isinstance(subject, FilesetDetails)]
+    def _heading(
+        self, subject: ProductDetails | FilesetDetails | None = None, among: Sequence[str] = TABS
+    ) -> list[Piece]:
+        tabs = [tab for tab in among if tab != "files" or isinstance(subject, FilesetDetails)]
         shown = self.tab if self.tab in tabs else TABS[0]
         return [(f"[{tab[0]}]{tab[1:]} ", "bold" if tab == shown else "dim") for tab in tabs]
 

@@ -14,11 +14,13 @@ from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
 
-from tui.commands import COMMANDS, Command, Keymap, by_id
+from tui.commands import COMMANDS, WANTED, Command, Keymap, by_id
 from tui.keymap import label
 from tui.widgets.columns import fit
 
 _ALWAYS = ("help", "palette")
+_BY_KEY_ALONE, WIDE = frozenset({"palette"}), 140
+"""What the footer names by its key alone unless it has so many cells; the help has its name."""
 START = "Start"
 """The name of the one command that is shown for a while only."""
 HINT_SECONDS = 3.0
@@ -43,20 +45,29 @@ class FooterBar(Widget):
         super().__init__(id=id, markup=False)
         self._keymap = keymap
         self._shown: tuple[str, frozenset[str], bool, bool] = ("", frozenset(), False, False)
+        self._typing = False
         self._hint = ""
         self._told: Content | None = None
         self._clears: Timer | None = None
         self._forgets: Timer | None = None
 
-    def show(self, pane: str, unavailable: Mapping[str, str], *, read_only: bool = False, starts: bool = False) -> None:
+    def show(
+        self,
+        pane: str,
+        unavailable: Mapping[str, str],
+        *,
+        read_only: bool = False,
+        starts: bool = False,
+        typing: bool = False,
+    ) -> None:
         """Show the commands of `pane`; those whose id is in `unavailable` are dim.
 
         Those that work, and mark for it, are left out where all is `read_only`. The start of an engine comes first if
-        a key `starts` one.
+        a key `starts` one. While the operator is `typing` a filter, what ends that is all there is.
         """
         shown = (pane, frozenset(unavailable), read_only, starts)
-        if shown != self._shown:
-            self._shown = shown
+        if (shown, typing) != (self._shown, self._typing):
+            self._shown, self._typing = shown, typing
             self.refresh()
 
     def hint(self, words: str) -> None:
@@ -94,6 +105,9 @@ class FooterBar(Widget):
         """Return the line."""
         if self._told is not None:
             return self._told
+        if self._typing:
+            key = self.get_visual_style("footer--key", partial=True)
+            return Content.assemble(" ", ("Enter", key), " keep  ", ("Esc", key), " clear")
         right = Content("  ").join(self._entry([by_id(id)]) for id in _ALWAYS)
         left = Content(f" {self._hint}") if self._hint else self._commands(right.cell_length)
         return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
@@ -108,6 +122,9 @@ class FooterBar(Widget):
             left = longer
         return left
 
+    def _names(self, command: Command) -> bool:
+        return command.id not in _BY_KEY_ALONE or self.size.width >= WIDE
+
     async def on_click(self, event: Click) -> None:
         """Give the command under the mouse."""
         if command := event.style.meta.get("command"):
@@ -118,6 +135,8 @@ class FooterBar(Widget):
         pane, _, read_only, starts = self._shown
         here = [command for command in COMMANDS if command.in_footer(pane) and command.id not in _ALWAYS]
         here = [command for command in here if not (read_only and command.group == "Work")]
+        wanted = {name: place for place, name in enumerate(WANTED.get(pane, ()))}
+        here.sort(key=lambda command: wanted.get(command.footer, len(wanted)))
         first = [self._entry([by_id("engine")])] if starts else []
         return first + [self._entry(list(same)) for _, same in groupby(here, key=lambda command: command.footer)]
 
@@ -132,5 +151,5 @@ class FooterBar(Widget):
             Content.assemble((label(self._keymap[command.id][0]), click))
             for command, click in zip(commands, clicks, strict=True)
         )
-        words = commands[0].footer or START
-        return keys.stylize(key) + Content.assemble((f" {words}", name + clicks[0]))
+        words = f" {commands[0].footer or START}" if self._names(commands[0]) else ""
+        return keys.stylize(key) + Content.assemble((words, name + clicks[0]))

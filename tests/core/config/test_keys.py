@@ -93,6 +93,7 @@ def test_a_wrong_engine_key_is_one_line(write: Write, tmp_path: Path, engine: st
     [
         ('poll_interval = "soon"', 'poll_interval: expected a duration such as "15m" or "1h30m", got "soon"'),
         ("poll_interval = 0", "poll_interval: expected at least 0.1s, got 0"),
+        ('min_free = "1 GB"', "min_free: unknown key; it belongs to [engine]"),
         ('pol_interval = "15m"', 'pol_interval: unknown key; did you mean "poll_interval"?'),
         ('products = "dist"', 'products: expected a list of names or globs such as ["gpc1", "dist-*"], got "dist"'),
         ('hidden_products = ["../x"]', '["dist-200904"], got "../x": the name contains a path separator'),

@@ -245,6 +245,7 @@ async def test_the_index_of_what_is_published_is_read_again_if_it_is_named(
     add(datastore, "p", "f", "g")
     async with operating(config) as operator:
         await operator.until_state("published", "f", "g")
+        assert await operator.done(CommandKind.RETRY) == "nothing has failed"
         datastore.replace_file("p", "f", "a.dat", b"other", update_index=True)
         assert await operator.done(CommandKind.RETRY, "f") == "index of 1 published fileset read again"
         await operator.until_seen("SELECT state FROM filesets WHERE name = 'f' AND revision = 2", ("published",))

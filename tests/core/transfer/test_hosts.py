@@ -193,13 +193,13 @@ def test_a_rest_for_files_that_had_failed_before_is_theirs_alone() -> None:
     hosts.started(A, 99)
     hosts.released(A, 99)
     soon = now + LONGEST_SUSPICION
-    assert not hosts.may_start(A, soon)
-    assert hosts.may_start(A, soon, failing=False)
+    assert not hosts.may_start(A, soon, failing=True)
+    assert hosts.may_start(A, soon)
     assert hosts.index_opens_at(A) <= now
     hosts.started(A, 100)
-    assert not hosts.may_start(A, soon, failing=False), "one at a time"
+    assert not hosts.may_start(A, soon), "one at a time"
     hosts.succeeded(A, 100)
-    assert hosts.may_start(A, soon)
+    assert hosts.may_start(A, soon, failing=True)
 
 
 def test_a_host_rests_for_all_when_two_fail_that_had_not_failed_before() -> None:
@@ -207,10 +207,10 @@ def test_a_host_rests_for_all_when_two_fail_that_had_not_failed_before() -> None
     now = fail_in_a_row(hosts, 5, files=5, failing=True)
     for file in (100, 101):
         now += LONGEST_SUSPICION
-        assert hosts.may_start(A, now, failing=False)
+        assert hosts.may_start(A, now)
         hosts.started(A, file)
         hosts.failed(A, file, now)
-    assert not hosts.may_start(A, now + LONGEST_SUSPICION, failing=False)
+    assert not hosts.may_start(A, now + LONGEST_SUSPICION)
     assert hosts.index_opens_at(A) == hosts.state(A, now).until
 
 
@@ -243,8 +243,8 @@ def test_a_rest_goes_on_in_the_next_engine() -> None:
         later.restore(A, state.until, state.reason)
         assert later.state(A, now) == state
         assert later.asked_for(A, now) == earlier.asked_for(A, now)
-        assert later.may_start(A, state.until - 1) is (earlier is silent)
-        assert later.may_start(A, state.until - 1, failing=False) is (earlier is not asking)
+        assert later.may_start(A, state.until - 1, failing=True) is (earlier is silent)
+        assert later.may_start(A, state.until - 1) is (earlier is not asking)
         assert fill(later, A, state.until) == (1 if earlier is failing else 16)
 
 
@@ -334,3 +334,15 @@ def test_nothing_is_added_where_every_host_has_its_share() -> None:
         hosts.heard(host)
         hosts.wants(host, 10)
     assert [fill(hosts, host) for host in (A, B, C)] == [1, 1, 0]
+
+
+def test_a_host_that_rests_for_what_failed_has_its_share_for_what_is_new() -> None:
+    hosts = Hosts(4, 4, probing=True)
+    for host in (A, B):
+        hosts.heard(host)
+    now = fail_in_a_row(hosts, 5, files=5, failing=True) + LONGEST_SUSPICION
+    hosts.wants(A, 10, failing=True)
+    hosts.wants(B, 10)
+    assert fill(hosts, B, now) == 4, "A may start nothing"
+    hosts.wants(A, 10, failing=False)
+    assert fill(hosts, A, now, first=50) == 1, "to show whether it works"

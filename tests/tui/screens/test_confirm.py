@@ -66,13 +66,22 @@ async def test_it_fits_the_terminal_and_tells_what_matters(size: tuple[int, int]
         assert ("Type 204" if word else "y  Yes") in shown
 
 
-async def test_at_most_ten_names_and_how_many_more() -> None:
+async def test_at_most_a_hundred_names_and_how_many_more() -> None:
     app = Host(question([*NAMES, *NAMES, *NAMES, *NAMES, *NAMES]))
     async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("shift+tab", "end")
         await pilot.pause()
-        assert NAMES[9] in text(app)
-        assert NAMES[10] not in text(app)
-        assert "and 1,010 more" in text(app)
+        assert NAMES[99] in text(app)
+        assert NAMES[100] not in text(app)
+        assert "and 920 more" in text(app)
+
+
+async def test_a_number_is_the_same_with_separators() -> None:
+    app = Host(question(word="2425"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(*"2,425", "enter")
+        await pilot.pause()
+        assert app.answers == [True]
 
 
 async def test_all_names_can_be_reached_in_a_small_terminal() -> None:

@@ -23,11 +23,11 @@ class Bar(Host[None]):
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (20, "  ? Help  ^p Palette"),
-        (40, " Space Mark  r Retry  ? Help  ^p Palette"),
-        (80, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel        ? Help  ^p Palette"),
-        (120, " Space Mark  r Retry  a Now  h Hold  p Pause  x Cancel  J/K Move  +/- Priority  L Limits"
-              "  / Filter    ? Help  ^p Palette"),
+        (20, " a Now    ? Help  ^p"),
+        (40, " a Now  h Hold  x Cancel      ? Help  ^p"),
+        (80, " a Now  h Hold  x Cancel  J/K Move  +/- Priority  / Filter  p Pause   ? Help  ^p"),
+        (120, " a Now  h Hold  x Cancel  J/K Move  +/- Priority  / Filter  p Pause  Space Mark  r/R Retry"
+              "  L Limits          ? Help  ^p"),
     ],
 )  # fmt: skip
 async def test_as_many_as_fit(width: int, line: str) -> None:
@@ -54,13 +54,13 @@ async def test_what_cant_be_given_is_dim_until_it_can() -> None:
     app = Bar()
     async with app.run_test(size=(120, 1)) as pilot:
         bar = app.query_one(FooterBar)
-        bar.show("queue", {"retry": "[/x]", "raise": "the dashboard is read-only"})
+        bar.show("queue", {"cancel": "[/x]", "raise": "the dashboard is read-only"})
         await pilot.pause()
-        assert colour(app, " Retry") != colour(app, " Hold")
+        assert colour(app, " Cancel") != colour(app, " Hold")
         assert colour(app, " Priority") == colour(app, " Hold"), "its other half can still be given"
         bar.show("queue", {})
         await pilot.pause()
-        assert colour(app, " Retry") == colour(app, " Hold")
+        assert colour(app, " Cancel") == colour(app, " Hold")
 
 
 async def test_a_click_gives_the_command() -> None:
@@ -80,7 +80,7 @@ async def test_it_shows_the_keys_in_force() -> None:
     async with app.run_test(size=(80, 1)) as pilot:
         app.query_one(FooterBar).show("failed", {})
         await pilot.pause()
-        assert "F5 Retry" in lines(app)[0]
+        assert "F5/R Retry" in lines(app)[0]
 
 
 def colour(app: Bar, piece: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.screens.host import SIZES, Host, text
+from tui.commands import COMMANDS
 from tui.keymap import effective_keys
 from tui.screens.help import HelpScreen
 
@@ -33,6 +34,7 @@ async def test_it_begins_with_the_work_and_scrolls_to_the_end(size: tuple[int, i
         ("f5", "Retry", "Cancel"),
         ("^p", "Palette", "Redraw"),
         ("R", "Retry", "-"),
+        ("throttle", "Limits", "Cancel"),
     ],
 )
 async def test_typing_finds_commands_by_word_or_key(typed: str, found: str, left: str) -> None:
@@ -57,6 +59,13 @@ async def test_nothing_found_is_said() -> None:
         await pilot.press(*"[/x]zz")
         await pilot.pause()
         assert "No command is like that." in text(app)
+
+
+async def test_a_small_screen_shows_a_dozen_commands_at_once() -> None:
+    app = Host(HelpScreen(effective_keys({})))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert sum(command.title in text(app) for command in COMMANDS if command.group == "Work") >= 12
 
 
 async def test_columns_follow_the_width() -> None:

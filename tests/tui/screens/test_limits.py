@@ -42,6 +42,8 @@ async def test_errors_stand_beside_what_is_wrong(size: tuple[int, int]) -> None:
     app = Host(LimitsScreen(None, None, 16, 50_000_000))
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
+        assert "Transfers   such as 8 " in text(app)
+        assert "Bandwidth   such as 50 MB/s " in text(app)
         assert "configured: 16" in text(app)
         assert "configured: 50.0 MB/s" in text(app)
         await pilot.press(*"5000", "tab", *"9 Mb", "enter")

@@ -59,6 +59,37 @@ async def test_what_cant_be_given_comes_last_and_says_why() -> None:
         assert f"not now: {SHOWN[2]}" in text(app)
 
 
+async def test_what_cant_be_given_comes_last_also_of_what_is_found() -> None:
+    app = Host(Palette(), unavailable={"retry": "no row"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await found(pilot)
+        await pilot.press(*"retry")
+        options = await found(pilot, 2)
+        assert [str(option.prompt).split("  ")[0] for option in options.options] == ["Retry all", "Retry"]
+
+
+async def test_a_colon_before_a_name_is_no_part_of_it() -> None:
+    app = Host(Palette())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await found(pilot)
+        await pilot.press(":")
+        await found(pilot, len(COMMANDS) - 1)
+        await pilot.press(*"quit")
+        await found(pilot, 1)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.given == ["quit"]
+
+
+async def test_it_finds_commands_by_what_operators_call_them() -> None:
+    app = Host(Palette())
+    async with app.run_test(size=(80, 60)) as pilot:
+        await found(pilot)
+        await pilot.press(*"throttle")
+        options = await found(pilot, 1)
+        assert str(options.options[0].prompt).startswith("Limits")
+
+
 async def test_escape_gives_nothing() -> None:
     app = Host(Palette())
     async with app.run_test() as pilot:

@@ -11,7 +11,7 @@ from tui.widgets.columns import fit
 from tui.widgets.table import Cell, Column, Key, Row
 
 WIDE = (
-    Column("name", "fileset", 12, grow=True),
+    Column("name", "fileset", 12, grow=True, most=1000),
     Column("product", "product", 16, rank=3),
     Column("state", "state", 11),
     Column("size", "size", 8, "right", rank=2),
@@ -46,6 +46,12 @@ async def test_columns_are_left_out_where_it_is_narrow_and_one_takes_the_rest(wi
         assert line.split()[1:] == [title[:6] for title in titles]
         if titles[-1] == "eta":
             assert len(header.rstrip()) == len(line.rstrip()) == width - 1
+
+
+async def test_a_column_grows_no_more_than_names_need() -> None:
+    columns = (Column("name", "fileset", 12, grow=True), Column("state", "state", 11))
+    async with shown([1], (300, 5), columns, lambda _: (Cell("name"), Cell("held"))) as (app, _, _p):
+        assert app.lines()[0].index("state") < 70
 
 
 async def test_the_column_that_grows_gives_way_last() -> None:
