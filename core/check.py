@@ -57,8 +57,10 @@ async def examine(mirror: Mirror, min_free: Space) -> AsyncGenerator[Finding, No
 async def _examine_destination(mirror: Mirror, min_free: Space) -> AsyncGenerator[Finding, None]:
     found = await asyncio.to_thread(outlook, mirror.destination)
     if not found.writable:
-        words = f"{display(found.writable_at)}: not writable for this user; change its owner, or choose another"
-        yield Finding(Verdict.BAD, f"{words} destination", ExitCode.DISK)
+        there = await asyncio.to_thread(found.writable_at.exists)
+        words = "not writable for this user; change its owner" if there else "is not there; mount its disk, or make it"
+        words = f"{display(found.writable_at)}: {words}, or choose another destination"
+        yield Finding(Verdict.BAD, words, ExitCode.DISK)
         return
     try:
         await asyncio.to_thread(attempt, mirror.destination)

@@ -137,7 +137,7 @@ def _check(check: Callable[..., Any]) -> TypeAdapter[Any]:
 _CHECKS = {
     "url": _check(_url),
     "name": _check(fields.mirror_name),
-    "destination": _check(fields.folder),
+    "destination": _check(fields.new_folder),
     "username": _check(fields.username),
     "variable": TypeAdapter(Variable),
 }

@@ -119,11 +119,17 @@ def existing_file(value: object, info: ValidationInfo) -> Path:
 
 
 def folder(value: object, info: ValidationInfo) -> Path:
-    """A folder that exists, or that can be created in one that does."""
+    """A folder, or nothing yet: whether it can be made, or its disk is mounted, shows when it is used."""
     target = path(value, info)
-    _demand_folder(target.parent)
     if (mode := _mode(target)) and not stat.S_ISDIR(mode):
         raise ValueError(f"expected a folder, but {quoted(str(target))} is something else")
+    return target
+
+
+def new_folder(value: object, info: ValidationInfo) -> Path:
+    """A folder that exists, or that can be created in one that does."""
+    target = folder(value, info)
+    _demand_folder(target.parent)
     return target
 
 

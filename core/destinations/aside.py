@@ -66,7 +66,7 @@ def clear_orphan(private: int, parent: int, name: str) -> None:
     """Drop of what a fileset that nobody knows has replaced that which was listed then; keep other entries."""
     try:
         with below.opened(parent, name) as old:
-            _drop_listed(old, _listed(old))
+            _drop_listed(old, listed(old))
         os.rmdir(name, dir_fd=parent)
     except OSError:
         keep(private, parent, name, name)
@@ -85,7 +85,7 @@ def tidy(private: int, staging: int, known: Collection[int]) -> None:
 
 def _drop(parent: int, name: str, product: int, fileset: str) -> None:
     with below.opened(product, fileset) as new, below.opened(parent, name) as old:
-        _drop_listed(old, _listed(old) | set(os.listdir(new)))
+        _drop_listed(old, listed(old) | set(os.listdir(new)))
 
 
 def _drop_listed(old: int, listed: set[str]) -> None:
@@ -95,7 +95,7 @@ def _drop_listed(old: int, listed: set[str]) -> None:
             os.unlink(entry, dir_fd=old)
 
 
-def _listed(directory: int) -> set[str]:
+def listed(directory: int) -> set[str]:
     """Return the names that the index in a directory lists; none if there is no index."""
     if below.regular_size(directory, INDEX) is None:
         return set()

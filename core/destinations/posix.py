@@ -272,11 +272,13 @@ class PosixDestination(PosixIndexes):
 def _may_stay(final: int, expected: Sequence[Expected]) -> bool:
     """Tell whether a fileset that stands, with right files, needs no more than its index.
 
-    Not if something was added to one that had been published, or if we may not write there.
+    Not if something was added to one that had been published, if the index there lists what is no longer wanted, or if
+    we may not write there.
     """
+    extra = set(os.listdir(final)) - {INDEX, *(one.name for one in expected)}
     ours = any(one.blake3 for one in expected)
-    alone = set(os.listdir(final)) <= {INDEX, *(one.name for one in expected)}
-    return (alone or not ours) and os.access(".", os.W_OK | os.X_OK, dir_fd=final, effective_ids=True)
+    keeps = not extra or not (ours or extra & aside.listed(final))
+    return keeps and os.access(".", os.W_OK | os.X_OK, dir_fd=final, effective_ids=True)
 
 
 def _inode(directory: int) -> str:

@@ -45,6 +45,8 @@ class PosixPlace:
         if self._staging >= 0 and not self._displaced:
             return
         self.leave()
+        if not self.root.parent.is_dir():
+            raise DiskError(f"{self.root}: there is no {self.root.parent}; mount its disk, or make it", whole=True)
         kept = len(self._left)
         try:
             with self._told("cannot be used"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -113,6 +114,8 @@ class Indexer:
         now, products = self._context.now(), list(self._mirror.products)
         for product in products:
             found += await filesets.to_index(self._context.db, product, now, GROUP)
+        if self._failures:  # what comes next to one that fails often fails like it
+            random.shuffle(found)
         found += await filesets.to_index_again(self._context.db, products, now, GROUP)
         return [row for row in found if row.id not in self._reading]
 
@@ -238,7 +241,7 @@ class Indexer:
             self._failures = 0
         elif not row.attempts:
             self._failures += 1
-            if self._failures >= FAILURES_TO_REST:
+            if self._failures % FAILURES_TO_REST == 0:
                 self._hosts.spare(self._mirror.host, time.monotonic() + FIRST_REST)
         if error.retry_after:
             self._hosts.rest(self._mirror.host, time.monotonic() + error.retry_after)

@@ -18,7 +18,7 @@ from core.sources.base import Listing
 from core.store import listings, registry
 from core.store.listings import Merged
 from core.store.records import ProductRow
-from core.transfer.hosts import Hosts
+from core.transfer.hosts import FAILURES_TO_REST, Hosts
 from core.transfer.retry import next_step
 from core.units import format_time
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class LeftAlone(SourceError):
-    """A catalogue was not read: its host asked to be left alone."""
+    """A catalogue was not read: its host asked to be left alone, or failed for all others."""
 
 
 class Poller:
@@ -64,6 +64,8 @@ class Poller:
         self._sought: dict[str, str] = {}
         """The one for whose sake the whole list was taken: if it is not there, it is not asked for again."""
         self._due = 0.0
+        self._failed_lists = 0
+        """Lists that failed in a row, with the root's."""
         self.busy = True
         self.failures = 0
 
@@ -121,6 +123,7 @@ class Poller:
 
     async def poll(self) -> None:
         """List the source, then each product that is mirrored."""
+        self._failed_lists = 0
         self.failures = 0 if await self._root() else self.failures + 1
         await self._context.refresh()
         if self.mirror.working:
@@ -149,6 +152,7 @@ class Poller:
                     await self._list(batch, chosen.selects, now)
         except SourceError as error:
             kind, detail, rests = error.kind, error.detail, self._only_rests(error)
+            self._failed_lists = FAILURES_TO_REST - 1 if kind is FailureKind.TRANSIENT else 0
             await self._refused(error, None)
         filesets = f"{config.filesets} but not {config.exclude_filesets}"
         await self._context.journal.write(
@@ -186,11 +190,20 @@ class Poller:
             whole = self._due_whole(product, now)
             cursors = [] if whole else await registry.known_cursors(self._context.db, product, CURSORS)
             try:
+                self._spare_the_host()
                 await self._listed(product, cursors)
                 if cursors:
                     await self._seek_newest(product)
+                self._failed_lists = 0
             except SourceError as error:
+                if not isinstance(error, LeftAlone):
+                    self._failed_lists = self._failed_lists + 1 if error.kind is FailureKind.TRANSIENT else 0
                 await self._refused(error, product)
+
+    def _spare_the_host(self) -> None:
+        """Raise LeftAlone if one list after the other has failed in this poll: the others are left to the next one."""
+        if self._failed_lists >= FAILURES_TO_REST:
+            raise LeftAlone(FailureKind.TRANSIENT, f"not asked: {self._failed_lists} lists in a row failed")
 
     async def _listed(self, product: ProductRow, cursors: Sequence[str]) -> None:
         """List a product, and what follows from that."""
@@ -272,8 +285,9 @@ class Poller:
     async def _tried(self, read: Callable[[], Awaitable[T]], tries: int | None = None) -> T:
         """Read a catalogue, with the first few tries of the retry policy, unless its host is to be left alone.
 
-        `tries` is how many at most; None: as many as its kind of failure has.
+        `tries` is how many at most; None: as many as its kind of failure has, or one if nearly all lists have failed.
         """
+        tries = tries or (1 if self._failed_lists >= FAILURES_TO_REST - 1 else None)
         for number in itertools.count(1):
             await self._leave_alone()
             try:

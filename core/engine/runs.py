@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ class Run:
     failing: bool = False
     resumed: bool = False
     dropped: bool = False
+
+    @property
+    def failed_before(self) -> bool:
+        """Whether what it would fetch next has failed before, or something else of it did last."""
+        return self.failing or bool(self.pending and self.pending[0].attempts)
 
     @property
     def order(self) -> tuple[int, float, int]:
@@ -86,16 +92,17 @@ class Lanes:
         if not lane and self._lanes.pop(run.row.product_id, None) is not None:
             self._turns.remove(run.row.product_id)
 
-    def next(self, allowed: Callable[[Run], bool], doubtful: Callable[[Run], bool]) -> Run | None:
+    def next(self, allowed: Callable[[Run], bool], in_doubt: Callable[[MirrorRun], bool]) -> Run | None:
         """Return the run whose file goes next: the highest priority, and among equals the product whose turn it is.
 
-        Within a product the `doubtful` ones come after the others.
+        Within a product it is the first, but for mirrors that are `in_doubt`: there it is any of those that have not
+        failed, for what comes next to one that fails often fails like it.
         """
         best: Run | None = None
         for product in self._turns:
-            lane = self._lanes[product]
-            run = next((one for one in lane if one.pending and not doubtful(one)), None)
-            run = run or next((one for one in lane if one.pending), None)
+            run = next((one for one in self._lanes[product] if one.pending), None)
+            if run and in_doubt(run.mirror):
+                run = self._probe(product, run)
             if run and allowed(run) and (best is None or run.order[0] < best.order[0]):
                 best = run
                 if best.order[0] <= self._best:
@@ -106,6 +113,11 @@ class Lanes:
             self._turns.remove(best.row.product_id)
             self._turns.append(best.row.product_id)
         return best
+
+    def _probe(self, product: int, first: Run) -> Run:
+        fresh = [one for one in self._lanes[product] if one.pending and not one.failed_before]
+        fresh = [one for one in fresh if one.order[0] == fresh[0].order[0]]
+        return random.choice(fresh) if fresh else first  # noqa: S311 - chooses what is tried; guards nothing
 
     def _find_best(self) -> None:
         self._best = min((lane[0].order[0] for lane in self._lanes.values()), default=0)

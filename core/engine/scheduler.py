@@ -99,7 +99,7 @@ class Scheduler:
         """Tell whether nothing of a run will move in this run of the program."""
         if not run.mirror.working:
             return True
-        return self._hosts.opens_at(run.mirror.host, failing=_failed_before(run)) - self._clock() > SOON_SECONDS
+        return self._hosts.opens_at(run.mirror.host, failing=run.failed_before) - self._clock() > SOON_SECONDS
 
     def came(self) -> Mapping[int, int]:
         """Return how many bytes have come since this engine started, by product; of files under way, too."""
@@ -140,7 +140,7 @@ class Scheduler:
             self._hosts.wants(host, waiting, failing=failing)
         works: list[Work] = []
         while len(self._flights) < self._most(now) and not self._context.aborting.is_set():
-            run = self._lanes.next(lambda one: self._may_start(one, now), self._doubtful)
+            run = self._lanes.next(lambda one: self._may_start(one, now), self._in_doubt)
             if run is None:
                 break
             works.append(self._launch(run, run.pending.popleft()))
@@ -153,11 +153,10 @@ class Scheduler:
         host, small = run.mirror.host, run.pending[0].size <= SMALL
         room = self._room() + self._hosts.late(host, now) + (self._ahead if small else 0)
         free = len(self._flights) < room and run.mirror.working
-        return free and self._hosts.may_start(host, now, failing=_failed_before(run))
+        return free and self._hosts.may_start(host, now, failing=run.failed_before)
 
-    def _doubtful(self, run: Run) -> bool:
-        """Tell whether a run may keep its host in doubt, which one that is well may free of it."""
-        return _failed_before(run) and self._hosts.in_doubt(run.mirror.host)
+    def _in_doubt(self, mirror: MirrorRun) -> bool:
+        return self._hosts.in_doubt(mirror.host)
 
     def _room(self) -> int:
         """Return how many transfers may be under way; the probe of a host that says nothing takes no one's slot."""
@@ -173,7 +172,7 @@ class Scheduler:
         for run in self._lanes:
             if run.mirror.working and run.pending:
                 number, failing = waiting[run.mirror.host]
-                waiting[run.mirror.host] = number + len(run.pending), failing and _failed_before(run)
+                waiting[run.mirror.host] = number + len(run.pending), failing and run.failed_before
         return waiting
 
     def _launch(self, run: Run, file: FileRow) -> Work:
@@ -390,8 +389,3 @@ class Scheduler:
     @staticmethod
     def _clock() -> float:
         return time.monotonic()
-
-
-def _failed_before(run: Run) -> bool:
-    """Tell whether what a run would fetch next has failed before, or something else of it did last."""
-    return run.failing or bool(run.pending and run.pending[0].attempts)

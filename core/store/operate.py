@@ -228,6 +228,9 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> int:
         "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state IN ('queued', 'transferring')", keys
     )
     await verification.repair(db, found)
+    await db.run_many(
+        "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state = 'queued' AND rejected > 0", keys
+    )
     published = await db.run(
         "UPDATE filesets SET reread = 1 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'published'",
         (table(found),),

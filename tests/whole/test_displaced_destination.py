@@ -105,3 +105,19 @@ def test_a_service_stops_the_mirror_and_goes_on_when_its_destination_is_back(
         assert site.run("resume").code == 0
         wait_until(lambda: list(states(site).values()) == ["published"] * 4, "everything to be published")
     assert site.published() == expected
+
+
+def test_a_destination_whose_disk_is_not_there_stops_its_mirror_alone(tmp_path: Path, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    more = f'[[mirror]]\nname = "away"\nprotocol = "ipp"\nurl = "{datastore.url}"\ndestination = "disk/data"\n'
+    site = Site(tmp_path, datastore.url, more=more)
+    for _ in range(2):
+        ended = site.run("--once")
+        assert ended.code == 5
+        assert f"there is no {tmp_path / 'disk'}; mount its disk" in ended.out
+    assert site.published() == expected
+    assert site.run("status").code == 0
+    assert f"{tmp_path / 'disk'}: is not there; mount its disk" in site.run("check").out
+    (tmp_path / "disk").mkdir()
+    assert site.once()["exit_code"] == 0
+    assert (tmp_path / "disk/data/prod0").is_dir()

@@ -254,6 +254,19 @@ def test_what_a_replaced_fileset_listed_goes_and_what_nobody_listed_is_kept(site
     assert [path.name for path in kept.glob("*/*")] == ["notes"]
 
 
+def test_what_a_new_index_lists_no_more_goes_though_all_else_is_the_same(site: Site, datastore: DataStore) -> None:
+    datastore.add_product("p")
+    files = {"kept.dat": b"kept", "gone.dat": b"gone"}
+    datastore.add_fileset("p", "f", files, registered="2026-11-01T00:00:00Z")
+    site.once()
+    datastore.register_again("p", "f", {"kept.dat": b"kept"}, registered="2026-11-02T00:00:00Z")
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == {"p/f/kept.dat": b"kept"}
+    assert not datastore.requested("p/f/*.dat"), "what is right is kept"
+    assert site.run("verify").code == 0
+
+
 def test_reconciliation_finds_what_was_hidden_when_its_number_passed_by(tmp_path: Path, datastore: DataStore) -> None:
     site = Site(tmp_path, datastore.url, mirror='reconcile_interval = "0.1s"')
     datastore.add_product("p")

@@ -11,6 +11,7 @@ from core.config import Config
 from core.engine.engine import Engine
 from core.errors import BACKOFF, HOUR, POLICIES, ExitCode, FailureKind, Policy
 from core.store.database import Database
+from core.transfer import hosts
 from tests.servers.datastore import DataStore, Fault
 
 
@@ -20,6 +21,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     real = POLICIES[FailureKind.TRANSIENT]
     delays = tuple(delay / 1000 for delay in BACKOFF) + real.delays[len(BACKOFF) :]
     monkeypatch.setitem(POLICIES, FailureKind.TRANSIENT, Policy(delays, jittered=real.jittered))
+    monkeypatch.setattr(hosts, "LONGEST_SUSPICION", 0.01)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -40,3 +42,40 @@ async def test_a_server_that_fails_in_turns_of_two_kinds_is_left_to_a_later_run(
     (failure,) = found.failures
     assert failure.next_try is not None
     assert failure.next_try > time.time() + HOUR / 10
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_source_whose_lists_all_fail_is_not_asked_for_each_of_them(
+    datastore: DataStore, config: Config
+) -> None:
+    for number in range(30):
+        datastore.add_product(f"p{number}")
+        datastore.add_fileset(f"p{number}", "f", {"a.dat": b"a"})
+    assert (await Engine(config, once=True).run()).filesets == 30
+    datastore.forget()
+    datastore.fault("*", Fault.status(503), times=None)
+    await Engine(config, once=True).run()
+    assert len(datastore.requested("p*/index.txt")) <= 10
+    async with await Database.open_reader(config.engine.state) as db:
+        errors = [row[0] for row in await db.rows("SELECT error FROM products")]
+    assert all(errors)
+    assert len([error for error in errors if error.startswith("not asked: ")]) >= 25
+    datastore.heal()
+    await Engine(config, once=True).run()
+    async with await Database.open_reader(config.engine.state) as db:
+        assert await db.value("SELECT count(*) FROM products WHERE error IS NOT NULL") == 0
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_good_filesets_come_though_many_before_them_fail_for_ever(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    for number in range(30):
+        datastore.add_fileset("p", f"f{number:02}", {"a.dat": b"a"})
+        if 5 <= number < 15:
+            datastore.fault(f"p/f{number:02}/a.dat", Fault.status(503), times=None)
+    published = 0
+    for _ in range(2):
+        published += (await Engine(config, once=True).run()).filesets
+        async with await Database.open_reader(config.engine.state) as db:
+            await db.run("DELETE FROM hosts")
+    assert published >= 15, "of 20"
