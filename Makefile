@@ -1,5 +1,5 @@
 # make demo: the embedded Data Store and a mirror of it (ONCE=1: one round, then the result).
-# make test: all checks and tests. make test-crash: the program killed at every change it makes of files, about 40 minutes.
+# make test: all checks and tests. make test-crash: the program killed at every change it makes of files, about an hour.
 # make test-model: new games of operators, upstream, faults and crashes against the model (GAMES=500, STEPS=40).
 # make test-fuzz: the fuzz tests with new examples, TIMES=50 times as many. make fuzz MINUTES=5: guided by coverage.
 # make soak: the long run, MINUTES=30 of faults, operators, dashboards and engines that are killed; then all is checked.

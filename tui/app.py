@@ -50,7 +50,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Dashboard(InTurn[ExitCode]):
-    """Shows one state file, and takes an operator's commands for its engine."""
+    """Shows one state file, and takes an operator's commands for its engine.
+
+    `detached`: the operator has left it, and wants the engine to go on.
+    """
 
     CSS_PATH = "app.tcss"
     TITLE = "mirrortui"
@@ -84,6 +87,7 @@ class Dashboard(InTurn[ExitCode]):
         self._settled = asyncio.Event()
         self._settled.set()
         self._refused = False
+        self.detached = False
 
     # Life.
 
@@ -271,6 +275,7 @@ class Dashboard(InTurn[ExitCode]):
             QuitScreen(active, own=snapshot.engine.own, waits=overview.queued_filesets if overview else 0)
         )
         if choice is not None:
+            self.detached = choice == "detach"
             await self._end_then_exit(STOP_COMMANDS.get(choice))
 
     async def _end_then_exit(self, how: How | None) -> None:
@@ -289,11 +294,18 @@ class Dashboard(InTurn[ExitCode]):
             self.tell(told(event.worker.error)[1], "error")
 
 
-def run(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
-    """Show the dashboard until the operator leaves. Raises ConfigError."""
+def run(config_file: Path | None, *, read_only: bool = False, part: Callable[[str], None] | None = None) -> ExitCode:
+    """Show the dashboard until the operator leaves; to one who leaves an engine behind `part` tells it.
+
+    Raises ConfigError.
+    """
     found = find_config(config_file)
     config = load_config(found, with_secrets=False)
     config.engine.state.parent.mkdir(parents=True, exist_ok=True)
     with Watching(config.engine.state):
         app = Dashboard(config, found, read_only=read_only or config.dashboard.read_only)
-        return app.run() or (ExitCode.INTERNAL if app.return_code else ExitCode.OK)
+        code = app.run() or (ExitCode.INTERNAL if app.return_code else ExitCode.OK)
+        if part is not None and app.detached and (engine := attach.find(config.engine.state)) is not None:
+            pid = "" if engine.pid is None else f" (pid {engine.pid})"
+            part(f"the engine goes on{pid}; `mirrortui` shows it again")
+        return code

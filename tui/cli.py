@@ -83,17 +83,17 @@ def _dashboard(config_file: Path | None, read_only: bool) -> ExitCode:
         config_file = welcome.run()
         if config_file is None:
             return ExitCode.OK
-    return _shown(config_file, read_only=read_only)
+    return _shown(config_file, read_only=read_only, part=say)
 
 
 def _on_terminal() -> bool:
     return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # it is drawn on the last
 
 
-def _shown(config_file: Path | None, *, read_only: bool = False) -> ExitCode:
+def _shown(config_file: Path | None, *, read_only: bool = False, part: Callable[[str], None] | None = None) -> ExitCode:
     from tui import app
 
-    return app.run(config_file, read_only=read_only)
+    return app.run(config_file, read_only=read_only, part=part)
 
 
 @cli.command()

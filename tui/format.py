@@ -58,6 +58,11 @@ def size(count: int) -> str:
     return format_bytes(count)
 
 
+def at_least(number: int, unread: int) -> str:
+    """Write a size, which is more than that if something has not been read."""
+    return f"{size(number)}+" if unread else size(number)
+
+
 def rate(bytes_per_second: float) -> str:
     """Write a rate; nothing for none."""
     return f"{format_bytes(round(bytes_per_second))}/s" if bytes_per_second >= 1 else ""

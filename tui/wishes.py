@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from core.model import CommandKind
 from core.store import commands
@@ -15,14 +15,20 @@ from core.text import display
 from tui import attach
 
 LOOK_SECONDS = 0.05
+SILENT_SECONDS = 0.5
+"""After so long without an answer it is told that one is waited for."""
 PATIENCE_SECONDS = 10.0
 """How long an answer is waited for; after that, the log tells it."""
 MANY = 100
 PATIENCE_WITH_MANY = 600.0
 """How long an answer about more than MANY filesets is waited for."""
 
-Teller = Callable[[str, str], None]
-"""Takes words for the operator, and how serious they are: information, warning or error."""
+
+class Teller(Protocol):
+    """Takes words for the operator, how serious they are (information, warning or error), and for how long."""
+
+    def __call__(self, words: str, severity: str = ..., seconds: float = ...) -> None:
+        """Tell the words."""
 
 
 class Wishes:
@@ -38,15 +44,24 @@ class Wishes:
             number = await commands.append(db, kind, target, time.time())
             if attach.find(self._state) is None:
                 self._tell(f"{kind}: noted; no engine runs, the next one will do it", "warning")
-                return
-            await self._wait(db, kind, number, PATIENCE_WITH_MANY if len(target.filesets) > MANY else PATIENCE_SECONDS)
+                await self._answered(db, kind, number, PATIENCE_SECONDS)  # by an engine that was just being started
+            elif len(target.filesets) > MANY:  # of these it is told already that they are under way
+                await self._wait(db, kind, number, PATIENCE_WITH_MANY)
+            elif not await self._answered(db, kind, number, SILENT_SECONDS):
+                self._tell(f"{kind}: waiting for the engine", seconds=PATIENCE_SECONDS)
+                await self._wait(db, kind, number, PATIENCE_SECONDS)
 
     async def _wait(self, db: Database, kind: CommandKind, number: int, patience: float) -> None:
+        if not await self._answered(db, kind, number, patience):
+            self._tell(f"{kind}: the engine has not answered yet; the log will tell", "warning")
+
+    async def _answered(self, db: Database, kind: CommandKind, number: int, patience: float) -> bool:
+        """Tell the answer as soon as there is one; return whether it came within `patience` seconds."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if (answer := await commands.answer(db, number)) is not None:
                 state, result = answer
                 self._tell(f"{kind}: {display(result or state)}", "information" if state == "done" else "warning")
-                return
+                return True
             await asyncio.sleep(LOOK_SECONDS)
-        self._tell(f"{kind}: the engine has not answered yet; the log will tell", "warning")
+        return False

@@ -100,6 +100,12 @@ class Control:
         found = await operate.to_retry(self._context.db, command.target)
         mirrors = await registry.mirrors_of(self._context.db, found.ids)
         rests = await asked_rests(self._context, set(mirrors.values()))
+        paused = await operate.paused_among(self._context.db, found.ids)
+        waits = (
+            f"; {'they are' if paused == len(found.ids) else f'{paused:,} of them are'} paused, and wait"
+            if paused
+            else ""
+        )
         await self._admission.drop(found.ids)
 
         async def write(db: Database) -> tuple[int, int]:
@@ -112,7 +118,7 @@ class Control:
             told = [f"{counted(tried, 'fileset')} tried again"] if tried else []
             told += [f"index of {counted(published, 'published fileset')} read again"] if published else []
             told += [f"{counted(relisted, 'product')} will be listed again"] if relisted else []
-            return (", ".join(told) or "nothing has failed") + (f"; {rests}" if rests else "") + left_out(found)
+            return (", ".join(told) or "nothing has failed") + waits + (f"; {rests}" if rests else "") + left_out(found)
 
         return await effect(self._context, command, write, words)
 

@@ -107,6 +107,9 @@ def _refusals(named: Mapping[str, Any], kind: CommandKind) -> dict[str, str]:
     return {name: f"fileset {name!r} {_refusal(row, kind)}" for name, row in named.items() if not row["fits"]}
 
 
+_IN_TROUBLE = {Trouble.QUARANTINED: "in quarantine", Trouble.FAILED: "waiting to be tried again"}
+
+
 def _refusal(row: Any, kind: CommandKind) -> str:
     state = row["state"]
     if kind is CommandKind.MOVE and state in BEGUN:
@@ -115,7 +118,7 @@ def _refusal(row: Any, kind: CommandKind) -> str:
         return f"is held: {RELEASE_FIRST}"
     if kind is CommandKind.NOW and row["trouble"] == Trouble.QUARANTINED:
         return "is in quarantine: retry it"
-    return f"is {state}: {REFUSALS.get(kind, 'nothing to do for this command')}"
+    return f"is {_IN_TROUBLE.get(row['trouble'], state)}: {REFUSALS.get(kind, 'nothing to do for this command')}"
 
 
 async def _named(db: Database, names: Sequence[str], products: set[int], condition: str) -> dict[str, Any]:
@@ -237,6 +240,18 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> int:
     )
     await filesets.judge(db, found)
     return published
+
+
+async def paused_among(db: Database, found: Sequence[int]) -> int:
+    """Return how many of these filesets are of products, or mirrors, that are paused."""
+    return int(
+        await db.value(
+            """SELECT count(*) FROM filesets s JOIN products p ON p.id = s.product_id
+                    JOIN mirrors m ON m.id = p.mirror_id
+               WHERE s.id IN (SELECT value FROM json_each(?)) AND ifnull(p.paused, m.paused) IS NOT NULL""",
+            (table(found),),
+        )
+    )
 
 
 async def relist(db: Database, target: Target) -> int:

@@ -47,7 +47,7 @@ SAID = {
     "skip": "hold", "unpause": "pause", "continue": "pause", "select": "mark", "unmark": "mark", "clear": "back",
     "search": "filter", "find": "filter", "refresh": "poll", "rescan": "poll", "sync": "poll", "check": "verify",
     "scrub": "verify", "ignore": "mirror", "unhold": "hold", "urgent": "now", "audit": "go_log", "color": "theme",
-    "restart": "engine",
+    "restart": "engine", "late": "problems", "lag": "sort", "worst": "sort",
 }  # fmt: skip
 
 

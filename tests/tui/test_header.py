@@ -83,7 +83,7 @@ async def test_a_host_that_is_left_alone_is_told_wherever_something_waits_for_it
     async with playing(tmp_path, night.build, 160, 50) as play:
         await play.change(REST, NOW + 902)
         play.now[0] += 2
-        await play.sees("!1 lag  ~ datastore.example.org rests 15m00s")
+        await play.sees("!1 lag", "failed  ~ datastore.example.org rests 15m00s")
         await play.sees("diff-nightly", "transient", "in 22m38s")
         await play.sees("gpc1-raw", "missing", "in 15m00s")
         await play.press("2", "/", *"diff-nightly", "enter")

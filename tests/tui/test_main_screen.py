@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ async def test_the_why_of_a_failing_product_is_what_its_failures_say(tmp_path: P
     async with playing(tmp_path, night.build, 80, 24) as play:
         await play.press("/", *"ipp-misc", "enter")
         await play.sees("╰─ blocked by 1 in quarantine: MD5 is 9e107d9d")
+
+
+async def test_a_page_stays_until_that_of_the_next_row_is_read(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        main, prompt = play.app.main, "Put the cursor on a product"
+        await play.press("2", "j", "enter")
+        await play.sees("registered")
+        unread = replace(main.snapshot, details=None, view=replace(main.snapshot.view, subject=None))
+        main.show(unread)
+        drawn = "\n".join("".join(cell.text for cell in line.cells) for line in main.details.text.draw())
+        assert ("registered" in drawn, prompt in drawn) == (True, False)
+        await play.press("2", "/", *"no such fileset")
+        await play.sees(prompt)
 
 
 async def test_a_limit_that_is_reached_is_the_why_of_what_is_fetched(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from core.store.database import Database
 from tests.screens import night
 from tests.tui.playing import playing
 from tests.tui.test_keys import press
-from tui import bridge
+from tui import bridge, wishes
 from tui.screens import lists
 from tui.snapshot import Snapshot
 
@@ -100,6 +100,27 @@ async def test_a_wish_that_waits_for_an_engine_is_seen_on_its_row_at_once(
         await play.on("2 Queue", "= noted")
 
 
+async def test_an_engine_that_does_not_answer_is_told_until_it_does(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "g")
+        await press(play, "h")
+        await play.sees(" hold: waiting for the engine")
+        await play.change("UPDATE commands SET state = 'done', result = 'held'")
+        await play.sees(" hold: held")
+
+
+async def test_a_wish_that_was_noted_is_answered_when_an_engine_has_come(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "g")
+        play.lease.release()
+        await play.sees("NO ENGINE")
+        await press(play, "h")
+        await play.sees(" hold: noted; no engine runs")
+        play.lease.take()
+        await play.change("UPDATE commands SET state = 'done', result = 'held'")
+        await play.sees(" hold: held")
+
+
 def gone(kind: str) -> str:
     """Return the statement after which nothing of this kind has failed."""
     return f"UPDATE files SET state = 'pending', failure_kind = NULL WHERE failure_kind = '{kind}'"
@@ -110,6 +131,7 @@ async def test_a_key_that_was_meant_for_a_row_that_went_away_does_not_hit_the_ne
 ) -> None:
     monkeypatch.setattr(lists, "SLIP_SECONDS", 0)
     monkeypatch.setattr(lists, "COMMANDED_SECONDS", 3600)
+    monkeypatch.setattr(wishes, "SILENT_SECONDS", 3600)
     async with playing(tmp_path, night.build) as play:
         await play.to("3 Failed", "missing")
         await press(play, "r")

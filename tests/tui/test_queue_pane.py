@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from core.store.ids import sql_fileset_of
 from tests.screens import night
 from tests.tui.playing import playing
+
+OF = f"{sql_fileset_of('id')} = ?"
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(120, 40), (80, 24)])
@@ -19,6 +22,28 @@ async def test_product_and_priority_are_columns(tmp_path: Path, columns: int, li
         await play.sees("CMIP6.Sc…s.04318", "CMIP6.S…IP.tas", "> fetching")
         await play.change("UPDATE filesets SET priority = 12 WHERE name LIKE 'CMIP6%.tas.04318'")
         await play.sees("CMIP6.Sc…s.04318", "CMIP6.S…IP.tas", "> fetching", "+12")
+
+
+async def test_a_row_stands_as_it_was_read_until_it_is_read_again(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        main = play.app.main
+        await play.press("2", "g")
+        await play.sees("gpc1-raw.08118", "> fetching")
+        main.show(replace(main.snapshot, lines={}))
+        drawn = ["".join(cell.text for cell in line.cells) for line in main.lists.queue.draw()]
+        assert [line for line in drawn if "gpc1-raw.08118" in line and "> fetching" in line]
+
+
+async def test_of_the_first_rows_the_cursor_stays_on_the_first(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2")
+        first = play.app.main.lists.queue.cursor_key
+        await play.change("UPDATE filesets SET trouble = 'failed' WHERE id = ?", first)
+        await play.change("UPDATE files SET state = 'pending' WHERE state = 'active' AND " + OF, first)
+        await play.change("DELETE FROM transfers WHERE file_id IN (SELECT id FROM files WHERE " + OF + ")", first)
+        await play.stage.until(lambda: play.app.main.lists.queue.keys[0] != first, "another first row")
+        await play.on("2 Queue", "> fetching")
+        assert play.app.main.lists.queue.cursor_key == play.app.main.lists.queue.keys[0]
 
 
 async def test_the_state_is_what_keeps_a_fileset(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_while_transfers_run_leaving_asks(site: Site, datastore: DataStore, gate
         terminal.wait_for(QUESTION)
         terminal.send("d")
         assert_left_clean(terminal)
+        terminal.wait_for(f"the engine goes on (pid {pid}); `mirrortui` shows it again")
     assert pid_of(site) == pid
     with dashboard(site) as terminal:
         terminal.wait_for(f"{ATTACHED}{pid}@")

@@ -89,7 +89,7 @@ def set_bandwidth(terminal: Terminal, text: str) -> None:
     terminal.send(TAB)
     terminal.wait_for("> Bandwidth")
     terminal.send(CLEAR_FIELD)
-    terminal.wait_for("> Bandwidth   as configured")
+    terminal.wait_for("> Bandwidth   such as")
     terminal.send(text)
     terminal.wait_for(f"> Bandwidth   {text}")
     terminal.send(ENTER)

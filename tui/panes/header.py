@@ -131,10 +131,10 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
         *_some(sum(line.alarm is not None for line in products), "!", "alarm", "bad"),
         *_some(damaged, "x", "damaged", "bad"),
         *_some(standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
-        *_rests(overview),
         *_some(unlisted, "?", "unlisted", "bad"),
         *_some(quarantined - damaged, "x", "blocked", "bad"),
         *_some(failures - damaged, "x", "failed", "warn"),
+        *_rests(overview),
         *_some(standing.get(ProductState.UNKNOWN, 0), "?", "unknown", "warn"),
         *_some(standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
         *_some(sum(line.counts.get("held", 0) for line in products), "=", "held", "warn"),
@@ -230,7 +230,8 @@ def work_words(snapshot: Snapshot, in_full: bool) -> Words:
     )
     transfers = f"{limited or counted(active, 'transfer')}  " if in_full else ""
     eta = f"  eta {fmt.span(seconds)}" if overview.left_bytes or overview.unread else ""
-    return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {fmt.size(overview.left_bytes)}{eta}", "")]
+    left = fmt.at_least(overview.left_bytes, overview.unread)
+    return [(f"{transfers}{fmt.amount(overview.queued_filesets)} queued  {left}{eta}", "")]
 
 
 def joined(parts: Iterable[Words], between: str) -> list[Piece]:

@@ -63,8 +63,11 @@ def reason(snapshot: Snapshot, line: ProductLine, limit: float | None) -> str:
     if snapshot.engine is None and line.backlog_filesets:
         return NO_ENGINE
     left = products.remaining(snapshot, line)
+    aside = _aside(line)
     if line.active and line.backlog_bytes and left is not None:
-        return f"{_pace(snapshot, line, limit)}; current in {fmt.span(left)}{_aside(line)}"
+        return _pace(snapshot, line, limit) + (aside or f"; current in {fmt.span(left)}")
+    if line.paused:
+        return line.why + aside
     return _cause(snapshot, line) if line.failing else line.why
 
 
@@ -133,7 +136,8 @@ def _cause(snapshot: Snapshot, line: ProductLine) -> str:
     if not groups:
         return line.why
     most = max(groups, key=lambda group: (group.filesets, group.failures))
-    said = f"{most.detail} ({fmt.amount(most.filesets)} of them)" if most.filesets < number else most.detail
+    said = most.detail if most.same == most.failures else f"such as: {most.detail}"
+    said = f"{said} ({fmt.amount(most.filesets)} of them)" if most.filesets < number else said
     if blocked:
         return f"{line.why}: {said}"
     then = "tried again now" if line.next_try is None else f"next try {fmt.moment(line.next_try, snapshot.at)}"
@@ -161,7 +165,7 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
     speed = fmt.rate(snapshot.rates.get(line.id, 0.0)) or "idle"
     left = (
         f"{counted(line.backlog_filesets, 'fileset')}, {counted(line.backlog_files, 'file')}, "
-        f"{fmt.size(line.backlog_bytes)}"
+        f"{fmt.size(line.backlog_bytes)}" + (f"; {fmt.amount(line.unread)} not read yet" if line.unread else "")
     )
     lines = [
         fact("lag", f"{fmt.span(line.lag)}{sla}", "bad" if states.late(line, limit) else ""),

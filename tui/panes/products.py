@@ -210,7 +210,7 @@ def row(snapshot: Snapshot, line: ProductLine, limit: float | None, several: boo
         Cell(fmt.span(line.lag) if line.lag != 0 else "0", "bad" if late(line, limit) else ""),
         Cell("" if limit is None else fmt.span(limit), "dim"),
         Cell(fmt.amount(line.published_filesets)),
-        Cell(fmt.size(line.backlog_bytes) if line.backlog_bytes else ""),
+        Cell(fmt.at_least(line.backlog_bytes, line.unread) if line.backlog_bytes else ""),
         Cell(fmt.short_rate(snapshot.rates.get(line.id, 0.0))),
         Cell(fmt.span(remaining(snapshot, line)) if line.backlog_bytes else ""),
         Cell("never" if line.polled_at is None else fmt.span(snapshot.at - line.polled_at), "dim"),

@@ -36,15 +36,17 @@ class ConfirmScreen(Dialog[bool]):
 
     def body(self) -> Iterator[Widget]:
         """Yield the names, the consequence, and the way to answer."""
-        named = map(literal, self._lines[:NAMED])
-        yield VerticalScroll(Static(Content("\n").join(named), markup=False), id="names")
+        shown = self._lines[:NAMED]
+        named = map(literal, shown)
         if self._more:
-            yield paragraph(f"and {self._more:,} more")
+            yield paragraph(f"the first {len(shown):,} of {len(shown) + self._more:,}:")
+        yield VerticalScroll(Static(Content("\n").join(named), markup=False), id="names")
         yield paragraph(self._consequence, "bad")
         if self._word is None:
             yield Choices(Choice("no", "n", "No, change nothing"), Choice("yes", "y", "Yes, do it"))
         else:
-            yield Input(compact=True, placeholder=f"type {self._word}", max_length=len(self._word) + 10)
+            most, only = len(self._word) + 10, "[0-9,]*" if self._word.isdigit() else None
+            yield Input(compact=True, placeholder=f"type {self._word}", max_length=most, restrict=only)
             yield paragraph(f"Type {self._word} and Enter to do it; Esc changes nothing.", "dim", id="hint")
 
     def choose(self, id: str) -> None:

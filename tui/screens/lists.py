@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import inf
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from core.config import Config
-from core.store.screens import FailureGroup, FailureLine, MirrorLine, ProductLine
+from core.store.screens import FailureGroup, FailureLine, MirrorLine, ProductLine, QueueLine
 from core.text import display
 from core.units import counted
 from tui import states
@@ -36,6 +36,8 @@ SLIP_SECONDS = 1.0
 """So long after its row went away a key may have been meant for it, and not for the one that came in its place."""
 COMMANDED_SECONDS = 3.0
 """So long if it went away soon after a command, which probably was why: whoever gave it may be about to repeat it."""
+REMEMBERED = 1000
+"""So many rows of the queue stand as they were last read until they are read again."""
 FRAME = 6
 """Cells of a border that its title can't have."""
 READING = "reading the state ..."
@@ -78,6 +80,7 @@ class Lists:
         self._snapshot = Snapshot(0.0)
         self._products: dict[int, ProductLine] = {}
         self._marks: dict[int, Mark] = {}
+        self._queued: dict[int, QueueLine] = {}
         self._failures: dict[str, FailureLine] = {}
         self._groups: dict[str, FailureGroup] = {}
         self.opened: frozenset[str] = frozenset()
@@ -220,7 +223,7 @@ class Lists:
         return f"  ! {words}" if words else ""
 
     def _show_queue(self) -> None:
-        snapshot, lines = self._snapshot, self._snapshot.lines
+        snapshot, lines = self._snapshot, self._remembered(self._snapshot.lines)
         self.queue.sort_mark = (snapshot.view.order, snapshot.view.reverse)
 
         def row(key: Hashable) -> Row | None:
@@ -229,6 +232,15 @@ class Lists:
 
         self._fill(self.queue, "queue", snapshot.queue, row)
         self._title(self.queue, "queue", f"2 Queue {len(snapshot.queue):,}", snapshot.view.order)
+
+    def _remembered(self, read: Mapping[int, QueueLine]) -> Mapping[int, QueueLine]:
+        """Return the rows of the queue that were just read, and before them those that were read last."""
+        for key, line in read.items():
+            self._queued.pop(key, None)
+            self._queued[key] = line
+        for key in list(self._queued)[: max(0, len(self._queued) - REMEMBERED)]:
+            del self._queued[key]
+        return self._queued
 
     def _show_failed(self) -> None:
         snapshot, kept = self._snapshot, self.preferences
@@ -245,7 +257,8 @@ class Lists:
             return None if line is None else failed.row(snapshot, line, line.group in self._groups)
 
         self._fill(self.failed, "failed", keys, row)
-        if before is not None and before.key not in self._failures and before.group in self._groups:
+        gone = before is not None and before.key not in self._failures and not self.failed.at_first
+        if before is not None and gone and before.group in self._groups:
             self.failed.move_to(before.group)  # what the cursor was on has become part of a group
         number = sum(group.failures for group in snapshot.groups)
         lines = f" in {counted(len(keys), 'line')}" if len(keys) < number else ""
@@ -264,7 +277,7 @@ class Lists:
     def _fill(
         self, table: LiveTable, pane: str, keys: Sequence[Hashable], row: RowSource, worst: Hashable | None = None
     ) -> None:
-        """Show rows; as long as nobody has touched the keyboard the `worst` row, or else the first, has the cursor."""
+        """Show rows; as long as nobody has touched the keyboard the `worst` row, if there is one, has the cursor."""
         narrowed = self.preferences.filters.get(pane) or (self.preferences.problems and pane in PROBLEMS)
         empty = NOTHING_MATCHES if narrowed else self._empty[pane]
         if pane == "products" and not narrowed:
@@ -280,8 +293,8 @@ class Lists:
         elif table.cursor_key != before and table is not self.log:
             table.action_first()  # the filter hides the row that the cursor was on
         self._filters_before[pane] = filters
-        if self.untouched and keys and table is not self.log:
-            table.move_to(keys[0] if worst is None else worst)
+        if self.untouched and worst is not None:
+            table.move_to(worst)
 
     def _filters(self, pane: str) -> tuple[object, ...]:
         """Return what hides rows of a pane, as it was when they were read."""

@@ -120,6 +120,8 @@ class MainScreen(SharpScreen[None]):
         self.preferences.pane = pane
         if pane in SOURCES:
             self.source = pane
+        elif pane == "details":
+            self.tables[self.source].hold()  # what is read there, and worked on, is this row
         for name in PANES:
             self.set_class(name == pane, f"-in-{name}")
         self._tell_footer()
@@ -193,7 +195,7 @@ class MainScreen(SharpScreen[None]):
             if snapshot.overview is not None:
                 self.lists.show(snapshot)
                 self._explain()
-                self.details.show(snapshot, self._instead())
+                self.details.show(snapshot, self._instead(), awaited=self.subject is not None)
             else:
                 self.lists.lament(self._told)
                 self.details.show(snapshot, details.trouble(self._told))

@@ -48,7 +48,7 @@ class DetailsPane(Vertical):
 
     def on_mount(self) -> None:
         """Show the first tab."""
-        self.text.show(self._heading(), nothing())
+        self.text.show(self._heading(), ())
 
     def choose(self, tab: str) -> None:
         """Show this tab, with the next snapshot."""
@@ -58,8 +58,13 @@ class DetailsPane(Vertical):
         """Give the keyboard to what is shown."""
         (self.files if self.has_class("-files") else self.text).focus()
 
-    def show(self, snapshot: Snapshot, instead: Sequence[Sequence[Piece]] | None) -> None:
-        """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`."""
+    def show(self, snapshot: Snapshot, instead: Sequence[Sequence[Piece]] | None, *, awaited: bool = False) -> None:
+        """Draw what `snapshot` tells of its subject, or, if that has no page of its own, `instead`.
+
+        If there is neither, and a page is `awaited`, the old one stays.
+        """
+        if awaited and instead is None and snapshot.details is None:
+            return
         self.set_class(self.tab == "files" and isinstance(snapshot.details, FilesetDetails), "-files")
         self._entitle(snapshot)
         if instead is None:

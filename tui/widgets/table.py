@@ -75,6 +75,7 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         self._given: Sequence[Key] = ()
         self._order = Order()
         self._cursor = 0
+        self._at_first = True
         self._marks: frozenset[Key] = frozenset()
         self._frozen = False
         self._sort: Sort | None = None
@@ -110,9 +111,22 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
 
     @property
     def steady_row(self) -> tuple[Key | None, int]:
-        """The row that stays on its line whatever comes and goes, and that line: the cursor's, if that is in sight."""
+        """The row that stays on its line whatever comes and goes, and that line: the cursor's, if that is in sight.
+
+        None: the first row is in sight, and will be, whichever it is.
+        """
         at = self._steady()
-        return (self.keys[at], at - self.top) if self.keys else (None, 0)
+        stays = bool(self.keys) and not (self._at_first and at == 0)
+        return (self.keys[at], at - self.top) if stays else (None, 0)
+
+    @property
+    def at_first(self) -> bool:
+        """Whether the cursor stays on the first row, whichever that is: until it is moved or held."""
+        return self._at_first
+
+    def hold(self) -> None:
+        """Keep the cursor on the row that it is on: it has been chosen."""
+        self._at_first = False
 
     def _steady(self) -> int:
         return (
@@ -185,14 +199,17 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
 
     def settle(self) -> None:
         """Arrange the columns anew, with the cursor in sight."""
-        self._move(self._cursor)
+        self._put(self._cursor)
 
     def _follow(self, order: Order) -> None:
-        """Take a new order. The cursor stays on its key and on its line; if it is out of sight, the first row does."""
+        """Take a new order. The cursor stays on its key and on its line; if it is out of sight, the first row does.
+
+        One that nobody has moved from the first row stays there: what is first matters most.
+        """
         old, before = self._order, self.cursor_key
-        anchor = self._steady()
-        top = self.top + order.follow(old, anchor) - anchor
-        self._order, self._cursor = order, order.follow(old, self._cursor)
+        anchor, on_top = self._steady(), self._at_first and self.top == 0
+        top = 0 if on_top else self.top + order.follow(old, anchor) - anchor
+        self._order, self._cursor = order, 0 if self._at_first else order.follow(old, self._cursor)
         self.scroll_rows(len(order), top)
         self._tell_cursor(before)
 
@@ -210,6 +227,11 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
             self._move(place)
 
     def _move(self, place: int, scrolled: int = 0) -> None:
+        """Put the cursor on the row at `place`, to follow that from now on; scroll as `_put` does."""
+        self._at_first = False
+        self._put(place, scrolled)
+
+    def _put(self, place: int, scrolled: int = 0) -> None:
         """Put the cursor on the row at `place`; scroll by `scrolled` rows, and so far that it is in sight."""
         before, self._cursor = self.cursor_key, max(0, min(place, len(self.keys) - 1))
         top = max(min(self.top + scrolled, self._cursor), self._cursor - max(1, self.page) + 1)
@@ -272,6 +294,7 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
     def action_first(self) -> None:
         """Go to the first row."""
         self._move(0)
+        self._at_first = True
 
     def action_last(self) -> None:
         """Go to the last row."""

@@ -361,3 +361,13 @@ async def test_meters_history_and_disks_are_kept(datastore: DataStore, config: C
         await operator.until_seen("SELECT sum(bytes) FROM history", (2468,))
         ((free, total),) = await operator.seen("SELECT free, total FROM disks")
         assert 0 < free <= total
+
+
+async def test_a_retry_of_what_is_paused_says_that_it_waits(datastore: DataStore, config: Config) -> None:
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"a"})
+    datastore.fault("p/f/a.dat", Fault.status(404), times=None)
+    async with operating(config) as operator:
+        await operator.until_seen("SELECT trouble FROM filesets", ("failed",))
+        await operator.done(CommandKind.PAUSE, product="p")
+        assert await operator.done(CommandKind.RETRY, "f") == "1 fileset tried again; they are paused, and wait"

@@ -115,7 +115,40 @@ async def test_with_the_cursor_out_of_sight_what_is_in_sight_stays() -> None:
         table.show(["a", "b", *range(100)], row)
         await pilot.pause()
         assert app.names() == [f"row {number}" for number in range(40, 50)]
-        assert table.cursor_key == 0
+        assert table.cursor_key == "a"
+
+
+async def test_a_cursor_that_nobody_has_moved_stays_on_the_first_row() -> None:
+    async with shown(range(100)) as (app, table, pilot):
+        for keys in ([*range(1, 100), 0], ["new", *range(100)], [*range(50, 100)]):
+            table.show(keys, row)
+            first = keys[0]
+            await pilot.pause()
+            assert (app.cursor_line(), table.cursor_key, app.names()[0]) == (1, first, f"row {first}")
+        await pilot.resize_terminal(40, 6)
+        table.show([70, *range(50, 70)], row)
+        await pilot.pause()
+        assert (app.cursor_line(), table.cursor_key) == (1, 70)
+        await pilot.press("down")
+        table.show([*range(40, 70)], row)
+        await pilot.pause()
+        assert table.cursor_key == 50
+        await pilot.press("home")
+        table.show([*range(30, 70)], row)
+        await pilot.pause()
+        assert (app.cursor_line(), table.cursor_key) == (1, 30)
+
+
+async def test_a_first_row_that_was_chosen_keeps_the_cursor() -> None:
+    async with shown(range(100)) as (_, table, pilot):
+        table.hold()
+        table.show([*range(1, 100), 0], row)
+        await pilot.pause()
+        assert table.keys.index(table.cursor_key) == 99
+        await pilot.press("home", "down", "up")
+        table.show([*range(100)], row)
+        await pilot.pause()
+        assert table.keys.index(table.cursor_key) == 1
 
 
 async def test_marks_survive_and_show_without_colour() -> None:
@@ -139,6 +172,7 @@ async def test_marks_survive_and_show_without_colour() -> None:
 
 async def test_frozen_rows_stay_where_they_are() -> None:
     async with shown([1, 2, 3, 4]) as (app, table, pilot):
+        table.hold()
         table.frozen = True
         table.show([9, 4, 3, 1], row)
         await pilot.pause()
