@@ -100,12 +100,7 @@ class Control:
         found = await operate.to_retry(self._context.db, command.target)
         mirrors = await registry.mirrors_of(self._context.db, found.ids)
         rests = await asked_rests(self._context, set(mirrors.values()))
-        paused = await operate.paused_among(self._context.db, found.ids)
-        waits = (
-            f"; {'they are' if paused == len(found.ids) else f'{paused:,} of them are'} paused, and wait"
-            if paused
-            else ""
-        )
+        waits = _waiting(await operate.paused_among(self._context.db, found.ids), len(found.ids))
         await self._admission.drop(found.ids)
 
         async def write(db: Database) -> tuple[int, int]:
@@ -170,6 +165,12 @@ def _named(target: Target) -> str:
     """Say, to be appended, what was hit; empty if the command named nothing."""
     about = commands.some(target.filesets) or "/".join(filter(None, target.place))
     return f": {about}" if about else ""
+
+
+def _waiting(paused: int, number: int) -> str:
+    """Tell how many of so many filesets are paused; nothing if none are."""
+    which = "they" if paused == number else f"{paused:,} of them"
+    return f"; {which} are paused, and wait" if paused else ""
 
 
 def _told(command: Command, result: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import StateError
 from core.store.schema import APPLICATION_ID, MIGRATIONS
-from core.store.shortage import WRITABLE, shortage
+from core.store.shortage import WRITABLE, primary, shortage
 
 REMEDY = (
     "`mirrortui rebuild` moves it aside and makes a new one from the published trees; or restore it from a copy "
@@ -18,7 +18,6 @@ REMEDY = (
 READING_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What comes of reading a file's identity; the latter if SQLite quotes names of a garbled schema."""
 
-_PRIMARY = 0xFF
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """Primary codes; SQLITE_ERROR is what a schema gets that makes no sense."""
 _BROKEN_READING = frozenset(
@@ -45,22 +44,22 @@ class OtherVersion(StateError):
 
 def hurts_all(error: Exception) -> bool:
     """Tell whether `error`, got from writing, is about the state file: nothing else can be written either."""
-    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & _PRIMARY not in _OF_A_STATEMENT
+    return isinstance(error, sqlite3.Error) and primary(error) not in _OF_A_STATEMENT
 
 
 def broken(error: Exception) -> bool:
     """Tell whether `error`, got from reading a file's identity or its pages, says that its content is no use."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    return isinstance(error, UnicodeDecodeError) or code & _PRIMARY in _BROKEN or code in _BROKEN_READING
+    details = getattr(error, "sqlite_errorcode", 0)
+    return isinstance(error, UnicodeDecodeError) or primary(error) in _BROKEN or details in _BROKEN_READING
 
 
 def unreadable(path: Path, error: Exception) -> StateError:
     """Return what is told of a state file that can't be read."""
     if (short := shortage(path, error)) is not None:
         return short
-    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _NOT_WRITABLE:
+    if primary(error) in _NOT_WRITABLE:
         return StateError(f"{path}: the state file cannot be used: {error}; {WRITABLE}")
-    if getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DISK and not broken(error):
+    if primary(error) in _DISK and not broken(error):
         return StateError(f"{path}: the state file cannot be used: {error}; check its disk, and the space there")
     advice = REMEDY if broken(error) else "Move it away, or restore it"
     return StateError(f"{path}: not a readable state file ({error}); nothing was changed. {advice}")

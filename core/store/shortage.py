@@ -19,7 +19,8 @@ ROOM = "make room on that disk, for bytes and for files, or set `state` in [engi
 
 FILES = 4
 """That SQLite makes beside a state: its log, the index of that, and what is temporary. Those it has made it removes."""
-_PRIMARY = 0xFF
+_KIND = 0xFF
+"""The bits of SQLite's error codes that say what kind of error it is; the others tell details."""
 
 
 class StateShort(StateError):
@@ -59,9 +60,14 @@ def refused(words: str, error: OSError) -> StateError:
     return StateShort(f"{told} {ROOM}") if error.errno in NO_ROOM else StateError(f"{told} {WRITABLE}")
 
 
+def primary(error: BaseException | None) -> int:
+    """Return SQLite's primary code of `error`; 0 if it has none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & _KIND
+
+
 def not_opened(error: BaseException | None) -> bool:
     """Tell whether `error` is SQLite's that it can't open a file, whatever the reason."""
-    return getattr(error, "sqlite_errorcode", 0) & _PRIMARY == sqlite3.SQLITE_CANTOPEN
+    return primary(error) == sqlite3.SQLITE_CANTOPEN
 
 
 def _holds_no_more(path: Path) -> bool:

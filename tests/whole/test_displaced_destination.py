@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,17 @@ def put_back(data: Path) -> None:
     data.with_name("moved").rename(data)
 
 
+@contextmanager
+def running(site: Site) -> Iterator[subprocess.Popen[str]]:
+    """Let a run go on while something is done to it; whatever becomes of that, the run ends with the block."""
+    process = site.start("--once")
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 @pytest.mark.parametrize("harm", [rename, replace, link_elsewhere])
 def test_a_run_whose_destination_goes_says_so_and_the_next_one_completes(
     site: Site, datastore: DataStore, harm: Callable[[Path], None]
@@ -45,15 +58,11 @@ def test_a_run_whose_destination_goes_says_so_and_the_next_one_completes(
     expected = fill(datastore, products=1, filesets=3)
     opened = threading.Event()
     datastore.fault("*/o470.chip.2.*.fits", Fault.gate(opened), times=None)
-    process = site.start("--once")
-    try:
+    with running(site) as process:
         wait_until(lambda: list(states(site).values()).count("published") == 2, "two filesets to be published")
         harm(site.data)
         opened.set()
         out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-        process.communicate()
     assert process.returncode == 5, out + err
     assert f"{site.data}: {WORDS}" in out
     assert not list((site.folder / "moved/prod0").glob("o470.chip.2"))
@@ -72,15 +81,11 @@ def test_a_run_with_nothing_left_to_do_says_that_its_destination_has_gone(site: 
     opened = threading.Event()
     datastore.fault("*index.txt*", Fault.gate(opened), times=None)
     datastore.forget()
-    process = site.start("--once")
-    try:
+    with running(site) as process:
         datastore.wait_for("*index.txt*", 1, PATIENCE)
         rename(site.data)
         opened.set()
         out, err = process.communicate(timeout=PATIENCE)
-    finally:
-        process.kill()
-        process.communicate()
     assert process.returncode == 5, out + err
     put_back(site.data)
     assert site.once()["exit_code"] == 0

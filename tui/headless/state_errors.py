@@ -10,11 +10,9 @@ from pathlib import Path
 from core.engine.lease import outdated
 from core.errors import DiskError, MirrorError, StateError, causes
 from core.store.identity import REMEDY
-from core.store.shortage import WRITABLE, shortage
+from core.store.shortage import WRITABLE, primary, shortage
 from core.text import display
 
-PRIMARY = 0xFF
-"""The bits of SQLite's error codes that say what kind of error it is; the others tell details."""
 DISK_ADVICE = {
     sqlite3.SQLITE_FULL: "free some space there, or move it to a larger disk (`state` in [engine])",
     sqlite3.SQLITE_IOERR: "check that disk and its free space, or move the file to another one (`state` in [engine])",
@@ -49,7 +47,7 @@ def _known(error: Exception, state: Path) -> MirrorError | None:
     for cause in causes(error):
         if not isinstance(cause, sqlite3.Error):
             continue
-        code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY
+        code = primary(cause)
         words = f"{display(state)}: the state file cannot be used: {display(cause)};"
         if code in DISK_ADVICE and not isinstance(error, DiskError):
             return DiskError(f"{words} {DISK_ADVICE[code]}. What was acknowledged is kept", whole=True)

@@ -58,7 +58,6 @@ _PLACES: Mapping[str, int] = {state: place for place, state in enumerate(states.
 
 Rank: TypeAlias = Any
 """A figure, a text, or several: the same kind for all rows of one sorting."""
-LagLimit = Callable[[ProductLine], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +130,15 @@ def mirror_row(mirror: MirrorLine) -> Row:
     return (Cell(f"{display(mirror.name)}/", "bold"), Cell(str(found), found.style), *(Cell("") for _ in COLUMNS[2:]))
 
 
-def marks_of(snapshot: Snapshot, limit: LagLimit) -> dict[int, Mark]:
-    """Return where all products stand, and the mirrors that have a row of their own, by the keys of their rows."""
+def marks_of(snapshot: Snapshot, limits: Mapping[int, float | None]) -> dict[int, Mark]:
+    """Return where all products stand, and the mirrors that have a row of their own, by the keys of their rows.
+
+    `limits` are the seconds that each may lag.
+    """
     if snapshot.overview is None:
         return {}
     mirrors = {mirror.name: mirror for mirror in snapshot.overview.mirrors}
-    found = {line.id: mark(line, mirrors.get(line.mirror), limit(line)) for line in snapshot.overview.products}
+    found = {line.id: mark(line, mirrors.get(line.mirror), limits[line.id]) for line in snapshot.overview.products}
     return found | {-mirror.id: mirror_mark(mirror) for mirror in bare_mirrors(snapshot)}
 
 

@@ -80,6 +80,7 @@ class Lists:
         self._snapshot = Snapshot(0.0)
         self._products: dict[int, ProductLine] = {}
         self._marks: dict[int, Mark] = {}
+        self._late = 0
         self._queued: dict[int, QueueLine] = {}
         self._failures: dict[str, FailureLine] = {}
         self._groups: dict[str, FailureGroup] = {}
@@ -151,8 +152,7 @@ class Lists:
 
         What lags more than it may counts as that too, whatever else is the matter with it.
         """
-        late = sum(states.late(line, self.lag_limit(line)) for line in self._products.values() if line.lag)
-        return Counter([mark.word for mark in self._marks.values()]) | Counter[str]({ProductState.LAG: late})
+        return Counter([mark.word for mark in self._marks.values()]) | Counter[str]({ProductState.LAG: self._late})
 
     def why(self, pane: str) -> str:
         """Return in one line what is wrong with the row under the cursor of a list; empty if nothing is."""
@@ -192,7 +192,9 @@ class Lists:
         view = ProductView(
             kept.product_sort, kept.product_reverse, kept.filters.get("products", ""), kept.problems, kept.available
         )
-        self._marks = products.marks_of(snapshot, self.lag_limit)
+        limits = {line.id: self.lag_limit(line) for line in lines}
+        self._late = sum(states.late(line, limits[line.id]) for line in lines)
+        self._marks = products.marks_of(snapshot, limits)
         keys = products.keys(snapshot, view, self._marks)
         column = "state" if kept.product_sort == "worst" else kept.product_sort
         self.products.sort_mark = (column, products.falls(kept.product_sort, kept.product_reverse))
@@ -202,7 +204,7 @@ class Lists:
             if isinstance(key, int) and key < 0:
                 return products.mirror_row(mirrors[key]) if key in mirrors else None
             line = self._products.get(key)  # type: ignore[call-overload]
-            return None if line is None else products.row(snapshot, line, self.lag_limit(line), several)
+            return None if line is None else products.row(snapshot, line, limits[line.id], several)
 
         self._fill(self.products, "products", keys, row, products.worst_of(keys, self._marks))
         self.entitle_products()
@@ -238,8 +240,8 @@ class Lists:
         for key, line in read.items():
             self._queued.pop(key, None)
             self._queued[key] = line
-        for key in list(self._queued)[: max(0, len(self._queued) - REMEMBERED)]:
-            del self._queued[key]
+        while len(self._queued) > REMEMBERED:
+            del self._queued[next(iter(self._queued))]
         return self._queued
 
     def _show_failed(self) -> None:

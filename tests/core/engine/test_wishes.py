@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from core.model import CommandKind
 from core.store import commands, verification
 from core.store.commands import Target
 from core.store.database import Database
-from tests.core.engine.operator import configured, operating
+from tests.core.engine.operator import Operator, configured, operating
 from tests.servers.datastore import DataStore, Fault
 
 SELECTED = "SELECT name, wish FROM products WHERE selected ORDER BY name"
@@ -196,12 +198,19 @@ def assert_published(config: Config, body: bytes) -> None:
     assert hashlib.md5(body).hexdigest() in (published / "index.txt").read_text()
 
 
-async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: DataStore, config: Config) -> None:
+@asynccontextmanager
+async def in_quarantine(datastore: DataStore, config: Config) -> AsyncIterator[Operator]:
+    """Let p/f/a.dat come otherwise than it is listed, until it is in quarantine."""
     datastore.add_product("p")
     datastore.add_fileset("p", "f", {"a.dat": b"as listed", "b.dat": b"good"})
     datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
     async with operating(config) as operator:
         await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+        yield operator
+
+
+async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: DataStore, config: Config) -> None:
+    async with in_quarantine(datastore, config) as operator:
         assert await operator.done(CommandKind.ACCEPT, "ps1/p/f") == "1 file accepted as seen, fetched again"
         await operator.until_state("published", "f")
         assert "nothing of it is in quarantine" in await operator.refused(CommandKind.ACCEPT, "f")
@@ -209,11 +218,7 @@ async def test_evidence_that_is_accepted_is_fetched_and_published(datastore: Dat
 
 
 async def test_what_is_listed_passes_though_something_else_was_accepted(datastore: DataStore, config: Config) -> None:
-    datastore.add_product("p")
-    datastore.add_fileset("p", "f", {"a.dat": b"as listed"})
-    datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
-    async with operating(config) as operator:
-        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+    async with in_quarantine(datastore, config) as operator:
         datastore.heal()
         await operator.done(CommandKind.ACCEPT, "f")
         await operator.until_state("published", "f")
@@ -224,11 +229,7 @@ async def test_what_is_neither_listed_nor_accepted_is_refused_in_true_words(
     datastore: DataStore, config: Config
 ) -> None:
     listed, accepted, came = (hashlib.md5(body).hexdigest() for body in (b"as listed", b"otherwise", b"different"))
-    datastore.add_product("p")
-    datastore.add_fileset("p", "f", {"a.dat": b"as listed"})
-    datastore.fault("p/f/a.dat", Fault.replace(b"otherwise"), times=None)
-    async with operating(config) as operator:
-        await operator.until_seen("SELECT trouble FROM filesets", ("quarantined",))
+    async with in_quarantine(datastore, config) as operator:
         datastore.heal()
         datastore.fault("p/f/a.dat", Fault.replace(b"different"), times=None)
         await operator.done(CommandKind.ACCEPT, "f")
