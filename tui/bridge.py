@@ -29,18 +29,16 @@ from core.store.screens import (
 )
 from core.text import display
 from tui import attach
+from tui.pace import REST_FACTOR, Pace
 from tui.rates import Rates
 from tui.snapshot import Snapshot, Subject, Throughput, View
 
 LOOK_SECONDS = 0.1
 """How often it is asked whether the state has changed; a change is on the screen soon after."""
-PAINT_SECONDS = 0.25
 HURRY_SECONDS, HURRIED_LOOK_SECONDS = 1.0, 0.02
 """For how long after a command each change is shown at once, and how often it is asked then whether there is one."""
-STEADY_SECONDS = 1.0
-"""The longest time between two snapshots: ages and clocks go on although nothing changes."""
-REST_FACTOR = 4
-"""A state that takes long to read is read less often: at most a fifth of the time goes into reading."""
+AGAIN_SECONDS = 1.0
+"""After which a state that could not be read is tried again."""
 FAILURES_SECONDS = 1.0
 HOUR = 3600
 STEPS = 60
@@ -126,7 +124,7 @@ class Bridge:
                     await self._follow(db)
             except (StateError, sqlite3.Error) as error:
                 self._show(self._unreadable(error))
-            await asyncio.sleep(STEADY_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     def _unreadable(self, error: Exception) -> Snapshot:
         old = lease.outdated(error, self._state)
@@ -142,26 +140,25 @@ class Bridge:
         )
 
     async def _follow(self, db: Database) -> None:
-        clock = asyncio.get_running_loop().time
-        version, painted, rest = None, 0.0, 0.0
+        version, pace = None, Pace()
         self._queue_of = ()
         while True:
-            now = clock()
             seen = await db.value("PRAGMA data_version")
-            due = now - painted
-            hurried = now < self._hurried_until
-            changed = seen != version and (hurried or due >= max(PAINT_SECONDS, rest))
+            hurried = asyncio.get_running_loop().time() < self._hurried_until
             before, self._engine = self._engine, attach.find(self._state)
             if self._engine != before:
                 self._wanted = True  # who moves the bytes is told at once, however long a reading takes
-            if changed or self._wanted or due >= max(STEADY_SECONDS, rest):
+            if shown := self._wanted or pace.due(changed=seen != version, hurried=hurried):
                 self._wanted = False
-                version, painted = seen, now
+                version = seen
+                pace.begin()
                 self._show(await self._read(db, seen))
-                rest = (clock() - now) * REST_FACTOR
+                pace.read()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), HURRIED_LOOK_SECONDS if hurried else LOOK_SECONDS)
             self._wake.clear()
+            if shown:
+                pace.drawn()
 
     async def _read(self, db: Database, version: int) -> Snapshot:
         view, now, running = self._view, self._clock(), self._engine is not None

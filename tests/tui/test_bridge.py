@@ -17,6 +17,7 @@ from core.store.screens import FilesetDetails, ProductDetails, QueueOrder
 from tests.core.store.seed import NOW, add_product, fileset, poll, read_index, some_files
 from tests.core.store.watching import file_failed
 from tui import bridge as module
+from tui import pace
 from tui.bridge import Bridge
 from tui.snapshot import Snapshot, Subject, View
 
@@ -73,7 +74,7 @@ async def engines_connection(state: Path) -> AsyncIterator[Database]:
 async def test_a_change_is_shown_and_nothing_is_read_while_nothing_changes(
     state: Path, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEADY_SECONDS", NEVER)
+    monkeypatch.setattr(pace, "STEADY_SECONDS", NEVER)
     async with running(state) as (bridge, shown):
         first = await shown.wait_for(lambda one: one.overview)
         assert first.overview is not None
@@ -96,8 +97,9 @@ async def test_a_change_is_shown_and_nothing_is_read_while_nothing_changes(
 async def test_what_comes_of_a_command_is_shown_at_once(
     state: Path, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("STEADY_SECONDS", "PAINT_SECONDS", "HURRY_SECONDS"):
-        monkeypatch.setattr(module, name, NEVER)
+    monkeypatch.setattr(pace, "STEADY_SECONDS", NEVER)
+    monkeypatch.setattr(pace, "PAINT_SECONDS", NEVER)
+    monkeypatch.setattr(module, "HURRY_SECONDS", NEVER)
     async with running(state) as (bridge, shown):
         await shown.wait_for(lambda one: one.overview)
         await add_product(db)
@@ -110,7 +112,7 @@ async def test_what_comes_of_a_command_is_shown_at_once(
 async def test_the_clock_goes_on_although_nothing_changes(
     state: Path, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEADY_SECONDS", 0.1)
+    monkeypatch.setattr(pace, "STEADY_SECONDS", 0.1)
     async with running(state) as (_, shown):
         await shown.wait_for(lambda one: one.at > shown.snapshots[0].at)
 
@@ -200,7 +202,7 @@ def test_what_comes_into_sight_is_read_before_it_is_seen(queue: Sequence[int], s
 async def test_a_state_that_cannot_be_read_is_told_and_read_once_it_can(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "STEADY_SECONDS", 0.05)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.05)
     async with running(state) as (_, shown):
         missing = await shown.wait_for(lambda one: one.trouble)
         assert missing.overview is None

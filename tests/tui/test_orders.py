@@ -10,7 +10,7 @@ from core.store.database import Database
 from tests.screens import night
 from tests.tui.playing import playing
 from tests.tui.test_keys import press
-from tui import bridge, wishes
+from tui import pace, wishes
 from tui.screens import lists
 from tui.snapshot import Snapshot
 
@@ -93,7 +93,7 @@ async def test_a_wish_that_waits_for_an_engine_is_seen_on_its_row_at_once(
         play.lease.release()
         await play.sees("NO ENGINE")
         for name in ("STEADY_SECONDS", "PAINT_SECONDS"):
-            monkeypatch.setattr(bridge, name, 3600.0)
+            monkeypatch.setattr(pace, name, 3600.0)
         await press(play, "h")
         await play.on("2 Queue", "= hold noted")
         await press(play, "x", "y")

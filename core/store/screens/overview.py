@@ -341,7 +341,7 @@ def _lag(product: _Product, mirror: MirrorLine, known: _Known) -> float | None:
     oldest = known.oldest.get(product.id)
     if oldest is not None:
         return max(0.0, known.now - oldest)
-    stands = any(words is not None for words in (mirror.stopped, mirror.paused, product.paused, product.error))
+    stands = (mirror.stopped, mirror.paused, product.paused, product.error) != (None, None, None, None)
     return None if stands or product.polled_at is None else 0.0
 
 
