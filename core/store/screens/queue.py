@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain
@@ -74,8 +75,9 @@ def _among(states: Sequence[str]) -> str:
     return f"IN ({', '.join(map(repr, states))})"
 
 
-_SHOWN = """shown (id, rank, prefix) AS (
-    SELECT p.id, row_number() OVER (ORDER BY m.name, p.name), m.name || '/' || p.name || '/'
+_SHOWN = """shown (id, rank, prefix, stands) AS (
+    SELECT p.id, row_number() OVER (ORDER BY m.name, p.name), m.name || '/' || p.name || '/',
+           coalesce(p.paused, m.paused, m.stopped) IS NOT NULL
     FROM products p JOIN mirrors m ON m.id = p.mirror_id
     WHERE m.configured AND p.selected AND ifnull(:product, p.id) = p.id)"""
 _OF_SHOWN = "FROM shown p CROSS JOIN filesets s INDEXED BY filesets_queue ON s.product_id = p.id AND s.state"
@@ -123,35 +125,44 @@ async def _ids(db: Database, rest: str, keys: Mapping[str, Any]) -> list[int]:
 
 
 async def _by_turn(db: Database, condition: str, keys: Mapping[str, Any]) -> list[int]:
-    """Return what is transferring now, what else is under way, what waits, by turn, and what is blocked."""
+    """Return what is transferring now, what else is under way, what waits, by turn, and what is blocked.
 
-    async def under_way(trouble: str) -> list[int]:
-        rest = f"{_among(UNDER_WAY)} AND s.trouble = '{trouble}' {condition} ORDER BY s.priority DESC, s.place, s.id"
-        return await _ids(db, rest, keys)
+    What a pause, or a stopped mirror, holds up comes after what can go, in the same order.
+    """
+
+    async def under_way(trouble: str, stands: bool) -> list[int]:
+        rest = f"{_among(UNDER_WAY)} AND s.trouble = '{trouble}' AND p.stands = {stands} {condition}"
+        return await _ids(db, f"{rest} ORDER BY s.priority DESC, s.place, s.id", keys)
 
     waiting = await db.rows(
         f"""WITH {_SHOWN},
-                 levels AS (SELECT DISTINCT p.id, p.rank, p.prefix, s.priority {_OF_SHOWN} {_among(QUEUE_STATES)})
-            SELECT priority, (SELECT json_group_array(id) FROM (
+                 levels AS (SELECT DISTINCT p.id, p.rank, p.prefix, p.stands, s.priority
+                            {_OF_SHOWN} {_among(QUEUE_STATES)})
+            SELECT stands, priority, (SELECT json_group_array(id) FROM (
                 SELECT s.id FROM filesets s
                 WHERE s.product_id = p.id AND s.state {_among(QUEUE_STATES)} AND s.priority = p.priority {condition}
                 ORDER BY s.place, s.id)) AS ids
-            FROM levels p ORDER BY priority DESC, rank""",
+            FROM levels p ORDER BY stands, priority DESC, rank""",
         keys,
     )
-    levels: dict[int, list[list[int]]] = {}
-    for row in waiting:
-        levels.setdefault(row["priority"], []).append(json.loads(row["ids"]))
-    turns = chain.from_iterable(map(in_turn, levels.values()))
-    begun, blocked = [*await under_way(""), *await under_way("failed")], await under_way("quarantined")
     moving = await _moving(db)
-    first = [one for one in chain(begun, blocked) if one in moving]
-    return [
-        *first,
-        *(one for one in begun if one not in moving),
-        *turns,
-        *(one for one in blocked if one not in moving),
-    ]
+    first, then, last = list[int](), list[int](), list[int]()
+    for stands in (False, True):
+        begun = [*await under_way("", stands), *await under_way("failed", stands)]
+        blocked = await under_way("quarantined", stands)
+        first += (one for one in chain(begun, blocked) if one in moving)
+        then += (one for one in begun if one not in moving)
+        then += _by_level([row for row in waiting if row["stands"] == stands])
+        last += (one for one in blocked if one not in moving)
+    return [*first, *then, *last]
+
+
+def _by_level(rows: Sequence[sqlite3.Row]) -> Iterator[int]:
+    """Return what waits, from rows of (priority, ids of a product), the highest priority first."""
+    levels: dict[int, list[list[int]]] = {}
+    for row in rows:
+        levels.setdefault(row["priority"], []).append(json.loads(row["ids"]))
+    return chain.from_iterable(map(in_turn, levels.values()))
 
 
 async def _moving(db: Database) -> set[int]:

@@ -107,6 +107,18 @@ async def test_products_take_turns(db: Database, products: Products) -> None:
     assert [name for name in shown if name.startswith("raw")] == [f"raw{at:02}" for at in range(TURN + 2)]
 
 
+async def test_what_a_pause_holds_up_comes_after_what_can_go(db: Database, products: Products) -> None:
+    for product, letters in (("raw", "abc"), ("warp", "xyz")):
+        await poll(db, products[product], [(name, 5) for name in letters])
+    for name in "bxy":
+        await transferring(db, name, some_files())
+    await file_failed(db, "x", 0)
+    await db.run("UPDATE products SET paused = 'by root' WHERE name = 'raw'")
+    assert await names(db) == ["y", "z", "b", "a", "c", "x"]
+    await db.run("UPDATE products SET paused = NULL")
+    assert await names(db) == ["b", "y", "a", "c", "z", "x"]
+
+
 async def test_a_priority_is_above_turns(db: Database, products: Products) -> None:
     for product in ("raw", "tide"):
         await poll(db, products[product], [(f"{product}{at}", 5) for at in range(3)])
