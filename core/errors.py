@@ -78,6 +78,9 @@ POLICIES: dict[FailureKind, Policy] = {
     FailureKind.DISK: Policy(pause=Answer.PAUSE_DESTINATION),
 }
 
+ELSEWHERE = {FailureKind.TLS: FailureKind.UNSAFE, FailureKind.DENIED: FailureKind.MISSING}
+"""What a kind of failure that would stop the mirror comes to at a host to which the server has redirected."""
+
 
 class MirrorError(Exception):
     """An error that an operator can act on: its text says what happened, to what, and what to do."""
@@ -108,16 +111,38 @@ class LeaseHeld(MirrorError):
 
 
 class SourceError(MirrorError):
-    """A catalogue could not be read; `kind` tells what to do about it."""
+    """A catalogue could not be read; `kind` tells what to do about it.
+
+    `retry_after` is the server's wish in seconds. `elsewhere` tells that the source had redirected to another host,
+    whose failure and wish it is.
+    """
 
     exit_code = ExitCode.SOURCE
 
-    def __init__(self, kind: FailureKind, detail: str, retry_after: float | None = None, status: int | None = None):
+    def __init__(
+        self,
+        kind: FailureKind,
+        detail: str,
+        retry_after: float | None = None,
+        status: int | None = None,
+        elsewhere: bool = False,
+    ):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
         self.retry_after = retry_after
         self.status = status
+        self.elsewhere = elsewhere
+
+    @property
+    def host_fails(self) -> bool:
+        """True if the source's own host fails for now: what it is asked next may fail like it."""
+        return self.kind is FailureKind.TRANSIENT and not self.elsewhere
+
+    @property
+    def host_wish(self) -> float | None:
+        """The seconds for which the source's own host asked to be left alone, if it did."""
+        return None if self.elsewhere else self.retry_after
 
 
 class CursorRefused(SourceError):

@@ -10,6 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 MAX_REDIRECTS = 5
 DEFAULT_PORTS = {"http": 80, "https": 443}
+_USUAL_PORTS = set(map(str, DEFAULT_PORTS.values()))
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -41,6 +42,12 @@ def host_key(url: str) -> str:
     """Return ``host:port`` of `url`: what slots, breakers and credentials belong to."""
     parts = urlsplit(url)
     return f"{(parts.hostname or '').lower()}:{parts.port or DEFAULT_PORTS.get(parts.scheme, 0)}"
+
+
+def same_host(one: str, other: str) -> bool:
+    """Tell whether two URLs lead to one host: by the same port, or by those of http and https."""
+    (name, _, port), (other_name, _, other_port) = (host_key(url).rpartition(":") for url in (one, other))
+    return name == other_name and (port == other_port or {port, other_port} == _USUAL_PORTS)
 
 
 def same_place(one: str, other: str) -> bool:

@@ -237,14 +237,14 @@ class Indexer:
 
         One that fails again tells of itself only.
         """
-        if error.kind is not FailureKind.TRANSIENT:
+        if not error.host_fails:
             self._failures = 0
         elif not row.attempts:
             self._failures += 1
             if self._failures % FAILURES_TO_REST == 0:
                 self._hosts.spare(self._mirror.host, time.monotonic() + FIRST_REST)
-        if error.retry_after:
-            self._hosts.rest(self._mirror.host, time.monotonic() + error.retry_after)
+        if error.host_wish:
+            self._hosts.rest(self._mirror.host, time.monotonic() + error.host_wish)
 
 
 class _Reading:

@@ -152,7 +152,7 @@ class Poller:
                     await self._list(batch, chosen.selects, now)
         except SourceError as error:
             kind, detail, rests = error.kind, error.detail, self._only_rests(error)
-            self._failed_lists = FAILURES_TO_REST - 1 if kind is FailureKind.TRANSIENT else 0
+            self._failed_lists = FAILURES_TO_REST - 1 if error.host_fails else 0
             await self._refused(error, None)
         filesets = f"{config.filesets} but not {config.exclude_filesets}"
         await self._context.journal.write(
@@ -197,7 +197,7 @@ class Poller:
                 self._failed_lists = 0
             except SourceError as error:
                 if not isinstance(error, LeftAlone):
-                    self._failed_lists = self._failed_lists + 1 if error.kind is FailureKind.TRANSIENT else 0
+                    self._failed_lists = self._failed_lists + 1 if error.host_fails else 0
                 await self._refused(error, product)
 
     def _spare_the_host(self) -> None:
@@ -295,8 +295,8 @@ class Poller:
             except SourceError as error:
                 step = next_step(error.kind, number, now=0.0, retry_after=error.retry_after)
                 soon = step.answer is Answer.WAIT and step.at is not None and step.at <= SOON_SECONDS
-                if error.retry_after:
-                    self._hosts.rest(self.mirror.host, time.monotonic() + error.retry_after)
+                if error.host_wish:
+                    self._hosts.rest(self.mirror.host, time.monotonic() + error.host_wish)
                 if not soon or number >= (tries or TRIES.get(error.kind, 1)) or self._context.draining.is_set():
                     raise self._with_wish(error) from None
                 await asyncio.sleep(step.at or 0.0)
@@ -310,10 +310,10 @@ class Poller:
             await asyncio.sleep(wait)
 
     def _with_wish(self, error: SourceError) -> SourceError:
-        """Return `error`, in whose words the server's wish to be left alone is, if it has one."""
-        if not error.retry_after:
+        """Return `error`, in whose words the host's wish to be left alone is, if it has one."""
+        if not error.host_wish:
             return error
-        detail = f"{error.detail}, and {self._left_alone(error.retry_after)}"
+        detail = f"{error.detail}, and {self._left_alone(error.host_wish)}"
         return SourceError(error.kind, detail, error.retry_after, error.status)
 
     def _left_alone(self, seconds: float) -> str:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 SOON_SECONDS = 30.0
 """A try that is due within this time is waited for in memory; ``--once`` leaves later ones to the next run."""
+PROGRESS = 1 << 20
+"""Bytes that a try has to bring, if they are less than a hundredth of the file, to be no failed one."""
 SMALL = 1 << 20
 """Files up to this size are given to the executor ahead of time; larger ones would keep others from their turn."""
 
@@ -178,7 +180,7 @@ class Scheduler:
     def _launch(self, run: Run, file: FileRow) -> Work:
         self._flights[file.id] = _Flight(run, file, self._context.now())
         run.in_flight += 1
-        self._hosts.started(run.mirror.host, file.id)
+        self._hosts.started(run.mirror.host, file.id, failing=run.failed_before)
         return Work(
             id=file.id,
             fileset=run.row.id,
@@ -191,6 +193,7 @@ class Scheduler:
             validator=file.validator,
             plain=not file.attempts and file.size <= PLAIN_SIZE,
             fresh=file.attempts > 0,
+            stuck=file.tries > 1,
             accepted=file.accepted is not None,
         )
 
@@ -225,11 +228,11 @@ class Scheduler:
             run.failing = False
             self.totals.files += 1
         else:
-            if outcome.kind is FailureKind.TRANSIENT and not outcome.elsewhere:
+            if outcome.kind is FailureKind.DISK or _got_on(file, outcome):
+                self._hosts.released(host, file.id)
+            elif outcome.kind is FailureKind.TRANSIENT and not outcome.elsewhere:
                 failing = run.failing or file.attempts > 0
                 self._hosts.failed(host, file.id, self._clock(), outcome.retry_after, failing=failing)
-            elif outcome.kind is FailureKind.DISK:
-                self._hosts.released(host, file.id)
             else:
                 self._hosts.succeeded(host, file.id)
             self._failed(run, file, outcome, outcome.kind)
@@ -237,7 +240,8 @@ class Scheduler:
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
         run.begun = run.failing = True
         now = self._context.now()
-        tries = (file.tries if file.failure_kind is kind else 0) + 1
+        again = file.failure_kind is kind and outcome.kept <= file.kept
+        tries = (file.tries if again else 0) + 1
         step = self._next_step(run, file, outcome, kind, tries)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
@@ -250,7 +254,7 @@ class Scheduler:
         )
         after = file.wanted_after(outcome.size, outcome.digest)._replace(
             state=state,
-            attempts=file.attempts + 1,
+            attempts=file.attempts + (not _got_on(file, outcome)),
             tries=tries,
             failure_kind=kind,
             next_try=step.at,
@@ -274,7 +278,7 @@ class Scheduler:
 
     def _next_step(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind, tries: int) -> Step:
         # backoff grows with every try, of whatever kind: a server that fails in turns is not asked for ever
-        patience = file.attempts + 1 if POLICIES[kind].jittered else tries
+        patience = file.attempts + 1 if POLICIES[kind].jittered and not _got_on(file, outcome) else tries
         seen = (outcome.size, outcome.digest)
         same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
         if kind is FailureKind.DENIED and run.mirror.stop is None and not self._denials.add(run.mirror.id, file.id):
@@ -389,3 +393,13 @@ class Scheduler:
     @staticmethod
     def _clock() -> float:
         return time.monotonic()
+
+
+def _got_on(file: FileRow, outcome: Outcome) -> bool:
+    """Tell whether a try broke off, but brought enough of the same file to what was kept: it does not count as failed.
+
+    What has to be begun anew in between counts, so that there is an end to a file that grows again and again.
+    """
+    continued = file.kept > 0 and outcome.validator == file.validator
+    enough = outcome.kept - file.kept > min(PROGRESS, file.size // 100)
+    return outcome.kind is FailureKind.TRANSIENT and continued and enough

@@ -23,6 +23,7 @@ class Work(NamedTuple):
     validator: str | None = None
     plain: bool = False
     fresh: bool = False
+    stuck: bool = False
     accepted: bool = False
 
 

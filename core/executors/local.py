@@ -51,6 +51,7 @@ class LocalExecutor:
             sync=self._sync,
             plain=work.plain,
             fresh=work.fresh,
+            stuck=work.stuck,
             accepted=work.accepted,
         )
 

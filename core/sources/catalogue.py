@@ -16,19 +16,30 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from core.errors import FailureKind
+from core.errors import FailureKind, SourceError
 from core.http import REDIRECTS, same_origin, user_agent
 from core.sources.base import SourceOptions
-from core.sources.failures import from_exception, from_status, source_error
+from core.sources.failures import at_another_host, from_exception, from_status, source_error
 from core.sources.spool import DEFAULT_LIMITS, Form, Limits, Shelf, Spool
 from core.tls import default_ca_file
-from core.urls import Reach, RedirectRefused, follow, less_reach, reach
+from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reach, same_host
 
 PIECE = 16 * 1024
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
 
 MOST_HELD = 256 * 1024
 """Bytes of an answer that the kernel may hold for us; it would take 6 MB, and so would each of many indexes."""
+
+
+class _Way:
+    """Where redirects have led that began at `url`: the host of `at` is the one that answers."""
+
+    def __init__(self, url: str):
+        self.url = self.at = url
+
+    @property
+    def elsewhere(self) -> bool:
+        return not same_host(self.at, self.url)
 
 
 class CatalogueClient:
@@ -50,15 +61,31 @@ class CatalogueClient:
         """Return the document at `url`, following redirects. Raises SourceError, also if it is not of that form.
 
         The kind is MALFORMED for a document of another form or over the limits, UNSAFE for a forbidden redirect,
-        DISK if it can't be spooled; else it follows the status or the fault of the connection.
+        DISK if it can't be spooled; else it follows the status or the fault of the connection. What fails at another
+        host, to which a redirect has led, is told as such.
         """
-        options = self._options
+        way = _Way(url)
         try:
-            async with asyncio.timeout(self._limits.total_seconds), self._answer(url) as response:
+            return await self._fetch(way, form)
+        except SourceError as error:
+            if error.kind is FailureKind.DISK or not way.elsewhere:
+                raise
+            raise at_another_host(error, host_key(way.at)) from None
+
+    async def close(self) -> None:
+        """Give back connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def _fetch(self, way: _Way, form: Form) -> Spool:
+        url, options = way.url, self._options
+        try:
+            async with asyncio.timeout(self._limits.total_seconds), self._answer(way) as response:
                 spool = await self._spool(url, response, form)
                 try:
                     if not _framed(response):
-                        await self._demand_same(url, spool)
+                        await self._demand_same(way, spool)
                 except BaseException:
                     spool.close()
                     raise
@@ -71,19 +98,13 @@ class CatalogueClient:
             reason = f"not complete within {self._limits.total_seconds:g} s"
             raise source_error(url, FailureKind.TRANSIENT, reason) from None
 
-    async def close(self) -> None:
-        """Give back connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
-
-    async def _demand_same(self, url: str, spool: Spool) -> None:
-        """Raise SourceError unless what is at `url` comes a second time as it was spooled.
+    async def _demand_same(self, way: _Way, spool: Spool) -> None:
+        """Raise SourceError unless what is there comes a second time as it was spooled.
 
         Where nobody told the length, a connection that broke looks like the end.
         """
-        digest, size = hashlib.sha256(), 0
-        async with self._answer(url) as response, aclosing(_body(url, response, self._options)) as pieces:
+        url, digest, size = way.url, hashlib.sha256(), 0
+        async with self._answer(way) as response, aclosing(_body(url, response, self._options)) as pieces:
             async for piece in pieces:
                 digest.update(piece)
                 size += len(piece)
@@ -94,10 +115,10 @@ class CatalogueClient:
             raise source_error(url, FailureKind.TRANSIENT, reason)
 
     @asynccontextmanager
-    async def _answer(self, url: str) -> AsyncIterator[httpx.Response]:
-        target, least = without_userinfo(url), Reach.LINK
+    async def _answer(self, way: _Way) -> AsyncIterator[httpx.Response]:
+        way.at, least = without_userinfo(way.url), Reach.LINK
         for hops in count(1):
-            response = await self._send(target, same_origin(target, url), least)
+            response = await self._send(way.at, same_origin(way.at, way.url), least)
             stream = response.extensions.get("network_stream")
             least = max(least, _reach(stream))
             try:
@@ -108,7 +129,7 @@ class CatalogueClient:
                     return
             finally:
                 await response.aclose()
-            target = without_userinfo(follow(target, location, hops))
+            way.at = without_userinfo(follow(way.at, location, hops))
 
     async def _send(self, url: str, trusted: bool, least: Reach) -> httpx.Response:
         client = await self._ready()

@@ -8,7 +8,7 @@ import ssl
 
 import httpx
 
-from core.errors import FailureKind, SourceError, causes
+from core.errors import ELSEWHERE, FailureKind, SourceError, causes
 from core.http import retry_after, status_kind, status_words
 from core.logs import redact_secrets
 from core.text import display
@@ -25,6 +25,13 @@ def source_error(
     return SourceError(kind, f"{display(redact(url), 150)}: {display(redact_secrets(reason))}", wait, status)
 
 
+def at_another_host(error: SourceError, host: str) -> SourceError:
+    """Return `error` as that of `host`, to which the source had redirected: no more than that index's trouble."""
+    detail = f"{error.detail} (redirected to {display(redact_secrets(host))})"
+    kind = ELSEWHERE.get(error.kind, error.kind)
+    return SourceError(kind, detail, error.retry_after, error.status, elsewhere=True)
+
+
 def from_status(url: str, response: httpx.Response) -> SourceError:
     """Return the error for an answer that is neither 200 nor a redirect."""
     status = response.status_code
@@ -39,7 +46,9 @@ def from_exception(url: str, error: Exception, connect_seconds: float, index_sec
         return source_error(url, FailureKind.TRANSIENT, f"no connection within {connect_seconds:g} s")
     if isinstance(error, httpx.TimeoutException):
         return source_error(url, FailureKind.TRANSIENT, f"no answer within {index_seconds:g} s")
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+    # httpx reads a Location that it is not to follow, too, and has the wrong name for one that it can't read.
+    location = isinstance(error.__context__, httpx.InvalidURL)
+    if location or isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
         return source_error(url, FailureKind.UNSAFE, "not a usable URL, or a redirect to one")
     if isinstance(error, httpx.LocalProtocolError):
         return source_error(url, FailureKind.TRANSIENT, "the request cannot be sent; check the configured headers")

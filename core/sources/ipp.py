@@ -105,7 +105,9 @@ class IppSource:
             if _cursor_unknown(error, shape.blank):
                 return None
             if _query_refused(error):
-                raise CursorRefused(error.kind, error.detail, error.retry_after, error.status) from None
+                raise CursorRefused(
+                    error.kind, error.detail, error.retry_after, error.status, error.elsewhere
+                ) from None
             raise
         return IndexListing(spool, shape, cursor)
 

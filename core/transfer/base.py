@@ -37,6 +37,7 @@ class Job(NamedTuple):
     the bytes of a file of at most PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less
     is told about other answers.
     `fresh` wants a connection of its own: the last try failed, and one that is out of step may be why.
+    `stuck` tells that the last try to continue what is on disk brought nothing.
     `accepted` tells that size and digest are no index's: an operator took them from what came before.
     """
 
@@ -52,6 +53,7 @@ class Job(NamedTuple):
     sync: bool = False
     plain: bool = False
     fresh: bool = False
+    stuck: bool = False
     accepted: bool = False
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pycurl
 
-from core.errors import FailureKind
+from core.errors import ELSEWHERE, FailureKind
 from core.http import REDIRECTS, same_origin
 from core.logs import redact_secrets
 from core.text import display
@@ -21,7 +21,7 @@ from core.transfer.request import Handle, Target
 from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, plain_head, status_failure
 from core.transfer.sink import NameRefused, Sink
 from core.transfer.writers import Writers
-from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reach
+from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reach, same_host
 
 ABORT = 0
 """What the body's callback returns to make curl end the request."""
@@ -29,9 +29,9 @@ USELESS_CHUNKS = 8
 """How much of a body that is not wanted is read all the same, so that the connection can be used again."""
 NOT_AN_ANSWER = frozenset({pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_UNSUPPORTED_PROTOCOL})
 """What curl says where a status line should be: 8, no such line (whatever the protocol); 1, HTTP/0.9."""
-ELSEWHERE = {FailureKind.TLS: FailureKind.UNSAFE, FailureKind.DENIED: FailureKind.MISSING}
-"""What a kind of failure that would stop the mirror comes to at a host to which the server has redirected."""
 NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP})
+LATER = frozenset({408, 425, 429})
+"""Statuses below 500 that refuse for now, whatever was asked for."""
 
 
 class Next(Enum):
@@ -85,7 +85,8 @@ class Fetch:
             self.sink.prepare(self.job.offset)
 
     def _begin_request(self, offset: int) -> None:
-        self._offset = self.received = offset
+        self._offset = offset
+        self.received = self.sink.written
         self._lines: list[bytes] = []
         self._pieces: list[bytes] = []
         self._head: Head | None = None
@@ -108,7 +109,7 @@ class Fetch:
         if not self.sink.idle:
             return Next.WAIT
         if not self._ending:
-            self._begin_request(self.sink.written)
+            self._begin_request(0 if self._cleaned else self.sink.written)
             return Next.REQUEST
         self._judge_file()
         if not self._deserves_clean_fetch():
@@ -146,7 +147,7 @@ class Fetch:
         elif self._plain and self._head is not None and self._head.cut:
             self._plainly = False  # the same question again, so that the header itself can be read
         elif self._head is None:
-            self._fail(_no_answer(code, message, easy, self._least))
+            self._judge_silence(code, message, easy)
         elif self._useful:
             self._judge_body(self._head, code)
         elif self._head.status in REDIRECTS and "location" in self._head.fields:
@@ -224,7 +225,7 @@ class Fetch:
     def _use_head(self, head: Head) -> None:
         self._head = head
         if head.status == 200:
-            if self._offset:
+            if self.received:
                 self.sink.discard()
                 self._offset = self.received = 0
             self.validator = None if self.job.digest is None else head.validator
@@ -261,12 +262,28 @@ class Fetch:
         return self.received == self.job.size > 0 and self.job.digest is not None
 
     def _judge_status(self, head: Head) -> None:
+        failure = status_failure(head)
+        later = failure.retry_after or head.status in LATER
         if head.status == 416 and self._offset == self.job.size > 0:
             self._finish()
-        elif head.status in {206, 416} and self._offset and not self._cleaned:
-            self._from_zero()
+        elif not later and self._blames_range(at_once=head.status < 500):
+            self._ask_for_all()
         else:
-            self._fail(status_failure(head))
+            self._fail(failure)
+
+    def _judge_silence(self, code: int, message: str, easy: Any) -> None:
+        asked = easy.getinfo(pycurl.REQUEST_SIZE) > 0
+        if asked and self._blames_range(at_once=False):
+            self._ask_for_all()
+        else:
+            self._fail(_no_answer(code, message, easy, asked, self._least))
+
+    def _blames_range(self, at_once: bool) -> bool:
+        """Tell whether the Range may be what was refused; not `at_once`: only if the last try brought nothing either.
+
+        Some firewalls, caches and old servers refuse each, in any way, and would send the file as a whole.
+        """
+        return self._offset > 0 and not self._cleaned and (at_once or self.job.stuck)
 
     def _redirect(self, location: str, easy: Any) -> None:
         self._hops += 1
@@ -301,7 +318,7 @@ class Fetch:
     @property
     def _elsewhere(self) -> bool:
         """True if the server has redirected to another host, which has to answer."""
-        return self._hops > 0 and host_key(self._url) != host_key(self.job.url)
+        return self._hops > 0 and not same_host(self._url, self.job.url)
 
     def _seen_size(self) -> int | None:
         if self._whole:
@@ -335,11 +352,15 @@ class Fetch:
         wrong = self._failure is not None and self._failure.kind is FailureKind.INTEGRITY
         return wrong and self._offset > 0 and not self._cleaned and not self._stopped
 
-    def _from_zero(self) -> None:
+    def _ask_for_all(self) -> None:
+        """Ask once more, without a Range. What is on disk goes when the whole file comes, not before."""
         self._cleaned = self._fresh = True
+        self._url, self._hops, self._least = self.job.url, 0, Reach.LINK
+
+    def _from_zero(self) -> None:
+        self._ask_for_all()
         self._ending = self._whole = False
         self._failure = None
-        self._url, self._hops, self._least = self.job.url, 0, Reach.LINK
         self.validator = None
         self.sink.discard()
 
@@ -349,10 +370,9 @@ def _out_of_step(code: int, easy: Any) -> bool:
     return code in NOT_AN_ANSWER and easy.getinfo(pycurl.NUM_CONNECTS) == 0
 
 
-def _no_answer(code: int, message: str, easy: Any, least: Reach) -> Failure:
+def _no_answer(code: int, message: str, easy: Any, asked: bool, least: Reach) -> Failure:
     if code == pycurl.E_ABORTED_BY_CALLBACK:
         return Failure(FailureKind.UNSAFE, less_reach(least))
-    asked = easy.getinfo(pycurl.REQUEST_SIZE) > 0
     return curl_failure(code, message, easy.getinfo(pycurl.OS_ERRNO), asked)
 
 

@@ -60,6 +60,8 @@ class HostGate:
         self.waits_failing = False
         """... and whether all of these failed before."""
         self._running: dict[int, int] = {}
+        self._failing: set[int] = set()
+        """Of what is running, what failed before."""
         self._starts = 0
         self._failures = self._news = 0
         """Failures in a row; and how many of them are of what had not failed before."""
@@ -101,16 +103,25 @@ class HostGate:
 
     def is_open(self, now: float, *, failing: bool) -> bool:
         """Tell whether this host may be asked now, as far as its own record goes."""
-        return now >= self.opens_at(failing=failing) and not (self._failures and self._on_probation())
+        return now >= self.opens_at(failing=failing) and not (self._failures and self._on_probation(failing=failing))
 
     def may_go_on(self, now: float) -> bool:
         """Tell whether the best of what waits may be started, as far as its own record goes."""
         return self.is_open(now, failing=self.waits_failing)
 
-    def started(self, file_id: int) -> None:
-        """A transfer was begun."""
+    def running_beside(self, *, failing: bool) -> int:
+        """Return how many transfers are under way that one more has to wait for while the host is in doubt.
+
+        What failed before may hang as it did: what is not `failing` doesn't wait for it.
+        """
+        return len(self._running) - (0 if failing else len(self._failing))
+
+    def started(self, file_id: int, *, failing: bool = False) -> None:
+        """A transfer was begun, of what had been `failing` or not."""
         self._starts += 1
         self._running[file_id] = self._starts
+        if failing:
+            self._failing.add(file_id)
 
     def succeeded(self, file_id: int) -> None:
         """A transfer ended with a proper answer, be it "not found": the host works."""
@@ -125,10 +136,12 @@ class HostGate:
     def released(self, file_id: int) -> None:
         """A transfer ended in a way that tells nothing about the host: stopped, or the disk failed."""
         self._running.pop(file_id, None)
+        self._failing.discard(file_id)
 
     def failed(self, file_id: int, now: float, retry_after: float | None = None, *, failing: bool = False) -> None:
         """A transfer ended with a transient failure; `retry_after` is the host's wish in seconds."""
-        start = self._running.pop(file_id, self._starts)
+        start = self._running.get(file_id, self._starts)
+        self.released(file_id)
         self._asked_until = max(self._asked_until, now + (retry_after or 0.0))
         if self._tells_of_itself(file_id):
             return
@@ -195,9 +208,10 @@ class HostGate:
             trust, reason = Trust.SUSPECTED, "one transfer at a time after a failure"
         return HostState(trust, until, reason, self.running, self.waiting)
 
-    def _on_probation(self) -> bool:
+    def _on_probation(self, *, failing: bool) -> bool:
         """Tell whether a transfer that was begun since the last counted failure is still under way."""
-        return any(start > self._starts_at_failure for start in self._running.values())
+        counted = {one: start for one, start in self._running.items() if failing or one not in self._failing}
+        return any(start > self._starts_at_failure for start in counted.values())
 
 
 class Hosts:
@@ -230,7 +244,7 @@ class Hosts:
         """
         gate = self._gate(host)
         free = self._transfers + self.extra() + self.late(host, now) - self._running
-        if free <= 0 or gate.running >= self._most(gate) or not gate.is_open(now, failing=failing):
+        if free <= 0 or self._full(gate, failing) or not gate.is_open(now, failing=failing):
             return False
         able = [each for each in self._gates.values() if each.waiting > 0 and each is not gate and each.may_go_on(now)]
         share = max(1, self._transfers // (len(able) + 1))
@@ -259,9 +273,9 @@ class Hosts:
         """Return how many slots there are beside the ordinary ones for hosts that came late."""
         return max((self.late(host, now) for host in self._gates), default=0)
 
-    def started(self, host: str, file_id: int) -> None:
-        """A transfer was begun."""
-        self._gate(host).started(file_id)
+    def started(self, host: str, file_id: int, *, failing: bool = False) -> None:
+        """A transfer was begun; `failing`: its fileset had failed before."""
+        self._gate(host).started(file_id, failing=failing)
         self._running += 1
 
     def heard(self, host: str) -> None:
@@ -332,6 +346,10 @@ class Hosts:
     def in_doubt(self, host: str) -> bool:
         """Tell whether the last transfers from `host` failed: it gets few tries until one succeeds."""
         return self._gate(host).in_doubt
+
+    def _full(self, gate: HostGate, failing: bool) -> bool:
+        beside = gate.running_beside(failing=failing) if self._is_probed(gate) else gate.running
+        return beside >= self._most(gate)
 
     def _most(self, gate: HostGate) -> int:
         return 1 if self._is_probed(gate) else self._per_host

@@ -118,14 +118,20 @@ class Head:
 
 
 def parse_head(lines: Iterable[bytes]) -> Head:
-    """Return the last head of `lines`: what went before it were interim answers (1xx) or a proxy's."""
+    """Return the last head of `lines`: what went before it were interim answers (1xx) or a proxy's.
+
+    Lines that follow its blank one are trailers: they come after a body, and are none of its head.
+    """
     status = 0
+    ended = False
     fields: dict[str, str] = {}
     for line in b"".join(lines).decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith("HTTP/"):
             status = _number(line[9:12]) or 0
-            fields = {}
-        elif ":" in line:
+            fields, ended = {}, False
+        elif not line.strip():
+            ended = True
+        elif ":" in line and not ended:
             name, _, text = line.partition(":")
             key, text = name.lower(), text.strip()
             fields[key] = f"{fields[key]}, {text}" if key == "etag" and key in fields else text

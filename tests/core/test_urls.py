@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.urls import Reach, RedirectRefused, follow, host_key, quote_segment, reach, redact
+from core.urls import Reach, RedirectRefused, follow, host_key, quote_segment, reach, redact, same_host
 
 
 def test_a_foreign_name_is_one_segment() -> None:
@@ -25,6 +25,20 @@ def test_slots_belong_to_host_and_port() -> None:
     assert host_key("http://Host.example/ds") == "host.example:80"
     assert host_key("https://me:pw@host.example/ds") == "host.example:443"
     assert host_key("http://127.0.0.1:8080/ds") == "127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("http://HOST.example:80/b", True),
+        ("https://host.example/a", True),
+        ("http://host.example:8080/a", False),
+        ("https://www.host.example/a", False),
+        ("http://[::1]/a", False),
+    ],
+)
+def test_http_and_https_lead_to_one_host(url: str, same: bool) -> None:
+    assert same_host("http://host.example/a", url) is same_host(url, "http://host.example/a") is same
 
 
 @pytest.mark.parametrize(

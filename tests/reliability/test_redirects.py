@@ -13,7 +13,7 @@ from tests.reliability.apart import LINK_LOCAL, PUBLIC, apart, needs_namespaces
 from tests.servers.certificates import Authority
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import seen, serving, wait_until
-from tests.whole.site import Site, fill
+from tests.whole.site import Site, fill, register
 
 FILE = "prod0/o470.chip.0/o470.chip.0.0.fits"
 LOGIN = 'username = "me"\npassword_env = "SECRET"\nheaders = { "X-Token" = "env:TOKEN" }'
@@ -63,6 +63,36 @@ def test_a_host_that_is_redirected_to_and_cannot_be_trusted_costs_one_file(
     assert (failure["kind"], failure["next_try"]) == ("unsafe", None)
     assert f"redirected to 127.0.0.1:{other.port}" in failure["detail"]
     assert site.published() == {path: body for path, body in expected.items() if "/o470.chip.0/" not in path}
+
+
+NOT_TO_BE_HAD = {
+    "wants to be left alone": ("transient", Fault.status(429, retry_after=3600)),
+    "denies": ("missing", Fault.status(403)),
+    "cannot be trusted": ("unsafe", None),
+}
+
+
+@pytest.mark.parametrize(("kind", "fault"), NOT_TO_BE_HAD.values(), ids=NOT_TO_BE_HAD.keys())
+def test_a_host_that_indexes_are_redirected_to_costs_these_alone(
+    tmp_path: Path, datastore: DataStore, authority: Authority, kind: str, fault: Fault | None
+) -> None:
+    fill(datastore, products=2, filesets=10)
+    own = register(datastore, "prod0", "own")
+    indexes = ["index.txt", "prod1/index.txt", "prod0/o470.chip.*/index.txt"]
+    with DataStore(tls=None if fault else authority.self_signed()) as other:
+        other.fault("*", fault or Fault.status(200), times=None)
+        for paths in indexes:
+            datastore.fault(paths, Fault.redirect(f"{other.url}/index.txt"), times=None)
+        site = Site(tmp_path / "site", datastore.url, mirror='products = ["prod0", "prod1"]')
+        found = site.once()
+    words = f"(redirected to 127.0.0.1:{other.port})"
+    [mirror] = found["mirrors"]
+    assert (found["exit_code"], mirror["stopped"]) == (4, None)
+    assert words in mirror["error"]
+    assert [words in (error or "") for (error,) in seen(site, "SELECT error FROM products ORDER BY name")] == [0, 1]
+    assert [(one["kind"], words in one["detail"]) for one in found["failures"]] == [(kind, True)] * 10
+    assert not seen(site, "SELECT * FROM hosts")
+    assert site.published() == own, "what the mirror's own host has is asked for all the same"
 
 
 @pytest.mark.parametrize("hops", [5, 6])
@@ -150,6 +180,31 @@ def test_only_a_link_local_source_leads_to_a_link_local_address(
     else:
         assert (code, asked, published) == (3 if path == FILE else 4, 0, 0)
         assert "from a private host to" in found
+
+
+UPGRADED = """
+import json, sys
+from pathlib import Path
+from tests.servers.certificates import Authority
+from tests.servers.datastore import DataStore, Fault
+from tests.whole.site import Site, fill
+
+folder, path = sys.argv[1:]
+with DataStore(80) as plain, DataStore(443, tls=Authority().self_signed()) as secure:
+    fill(plain, products=1, filesets=1)
+    plain.fault(path, Fault.redirect(f"{secure.url}/{path}"), times=None)
+    found = Site(Path(folder), plain.url).once()
+    print(json.dumps([found["exit_code"], found["mirrors"][0]["stopped"], found["failures"]]))
+"""
+"""A Data Store that leads from http to https, where its certificate is a bad one."""
+
+
+@needs_namespaces
+@pytest.mark.parametrize("path", [FILE, "prod0/o470.chip.0/index.txt"], ids=["file", "index"])
+def test_a_host_that_leads_to_https_and_cannot_be_trusted_there_stops_the_mirror(tmp_path: Path, path: str) -> None:
+    ended = apart(UPGRADED, str(tmp_path / "site"), path)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == [4, "tls", []]
 
 
 BAD_CERTIFICATES: dict[str, Callable[[Authority], ssl.SSLContext]] = {

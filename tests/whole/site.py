@@ -105,9 +105,11 @@ class Site:
 
     def published(self) -> dict[str, bytes]:
         """Return every data file of the published tree by its path, indexes left out."""
+        # Unlike rglob(), walk() bears with a folder that a running engine takes away meanwhile.
+        paths = sorted(Path(folder, name) for folder, _, names in os.walk(self.data) for name in names)
         return {
             str(path.relative_to(self.data)): path.read_bytes()
-            for path in sorted(self.data.rglob("*"))
+            for path in paths
             if path.is_file() and path.name != "index.txt" and ".mirrortui" not in path.parts
         }
 

@@ -8,6 +8,7 @@ import pytest
 
 from core import report
 from core.config import Config
+from core.engine.denials import ENOUGH
 from core.engine.engine import Engine
 from core.errors import BACKOFF, HOUR, POLICIES, ExitCode, FailureKind, Policy
 from core.store.database import Database
@@ -81,3 +82,39 @@ async def test_good_filesets_come_though_many_before_them_fail_for_ever(datastor
         async with await Database.open_reader(config.engine.state) as db:
             await db.run("DELETE FROM hosts")
     pytest.fail(f"{published} filesets of 30")
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    ("files", "refusals"), [(ENOUGH, [Fault.status(403)]), (1, [Fault.status(500)] * 2), (1, [Fault.refuse()] * 2)],
+    ids=["denied", "an error", "reset"],
+)  # fmt: skip
+async def test_files_that_broke_off_come_though_each_range_is_refused(
+    datastore: DataStore, config: Config, monkeypatch: pytest.MonkeyPatch, files: int, refusals: list[Fault]
+) -> None:
+    monkeypatch.setattr(hosts, "FAILURES_TO_REST", 100)
+    datastore.add_product("p")
+    for number in range(files):
+        datastore.add_fileset("p", f"f{number}", {"a.dat": b"a" * 100_000})
+        for fault in (Fault.truncate(after=50_000), *refusals):
+            datastore.fault(f"p/f{number}/a.dat", fault)
+    assert (await Engine(config, once=True).run()).filesets == files
+    asked = ["range" in request.headers for request in datastore.requested("p/f0/a.dat")]
+    assert asked == [False, *[True] * len(refusals), False]
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(("files", "brings", "published"), [(2, 10_000, 2), (1, 900, 0)], ids=["enough", "too little"])
+async def test_a_file_that_is_cut_again_and_again_comes_if_each_try_brings_enough_of_it(
+    datastore: DataStore, config: Config, files: int, brings: int, published: int
+) -> None:
+    datastore.add_product("p")
+    for number in range(files):
+        datastore.add_fileset("p", f"f{number}", {"a.dat": bytes(100_000)})
+    datastore.fault("p/f?/a.dat", Fault.truncate(after=brings), times=None)
+    assert (await Engine(config, once=True).run()).filesets == published
+    requests = len(datastore.requested("p/f?/a.dat"))
+    assert requests == files * 10 if published else requests <= len(BACKOFF) + 1
+    async with await Database.open_reader(config.engine.state) as db:
+        attempts = [row[0] for row in await db.rows("SELECT attempts FROM files")]
+    assert attempts == ([1] * files if published else [requests])

@@ -288,7 +288,16 @@ async def test_another_host_is_told_no_secrets_even_on_the_way_back(datastore: D
 
 @pytest.mark.parametrize(
     "location",
-    ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://", "http://[", "http://h:99999/", INDEX],
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "javascript:alert(1)",
+        "http://",
+        "http://[",
+        "http://[::1",
+        "http://h:99999/",
+        INDEX,
+    ],
 )
 async def test_a_forbidden_redirect_is_refused(location: str, datastore: DataStore) -> None:
     datastore.fault("*", Fault.redirect(location if location != INDEX else f"{datastore.url}/{INDEX}"), times=None)

@@ -11,6 +11,7 @@ import pytest
 from core.transfer.base import Access
 from tests.core.transfer.courier import QUICK, Courier, content, md5
 from tests.servers.datastore import DataStore, Fault
+from tests.servers.script import Body, Head, Raw
 
 SIZES = [0, 1, 10_000, 1 << 20, (1 << 20) + 1, 5_000_000]
 
@@ -34,6 +35,20 @@ async def test_chunked_without_a_length(store: DataStore, courier: Courier, size
     store.fault("p/f/a.dat", Fault.chunked())
     outcome = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", data))
     assert outcome.kind is None
+    assert courier.on_disk() == data
+
+
+@pytest.mark.parametrize("size", [0, 10_000])
+@pytest.mark.parametrize("plain", [False, True])
+async def test_trailers_say_nothing_of_the_body_before_them(
+    store: DataStore, courier: Courier, size: int, plain: bool
+) -> None:
+    data = content(size)
+    store.add_fileset("p", "f", {"a.dat": data})
+    trailers = Raw(b"0\r\nContent-Length: 20000\r\nETag: W/1\r\n\r\n")
+    store.fault("p/f/a.dat", Fault.chunked() & Fault.played(Head(), Body(), trailers))
+    outcome = await courier.fetch(courier.job(f"{store.url}/p/f/a.dat", data, plain=plain))
+    assert (outcome.kind, outcome.size) == (None, size)
     assert courier.on_disk() == data
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from core.transfer.hosts import LONGEST_SUSPICION, Hosts, Trust
 
 A, B, C = "a:80", "b:80", "c:80"
@@ -212,6 +214,17 @@ def test_a_host_rests_for_all_when_two_fail_that_had_not_failed_before() -> None
         hosts.failed(A, file, now)
     assert not hosts.may_start(A, now + LONGEST_SUSPICION)
     assert hosts.index_opens_at(A) == hosts.state(A, now).until
+
+
+@pytest.mark.parametrize("probing", [False, True])
+def test_what_fails_and_hangs_again_keeps_nothing_from_showing_that_the_host_works(probing: bool) -> None:
+    hosts = Hosts(16, 16, probing=probing)
+    now = fail_in_a_row(hosts, 2, failing=True) + LONGEST_SUSPICION
+    hosts.started(A, 98, failing=True)
+    assert not hosts.may_start(A, now, failing=True)
+    assert fill(hosts, A, now, first=10) == 1, "one at a time"
+    hosts.succeeded(A, 10)
+    assert hosts.may_start(A, now)
 
 
 def test_an_operator_ends_the_rests_that_the_host_did_not_ask_for() -> None:

@@ -231,6 +231,43 @@ async def test_what_was_kept_stays_when_the_server_cannot_be_reached(
     assert courier.on_disk() == data[: size // 2]
 
 
+@pytest.mark.parametrize(
+    ("fault", "stuck"),
+    [*((Fault.status(code), False) for code in (400, 401, 403, 404)),
+     *((fault, True) for fault in (Fault.status(500), Fault.status(501), Fault.status(503), Fault.refuse()))],
+    ids=lambda one: one.name if isinstance(one, Fault) else "",
+)  # fmt: skip
+async def test_a_file_whose_rest_is_refused_is_asked_for_as_a_whole(
+    store: DataStore, courier: Courier, fault: Fault, stuck: bool
+) -> None:
+    data = content(LARGE // 10)
+    before = await interrupted(store, courier, data, len(data) // 2)
+    store.fault("p/f/a.dat", fault)
+    after = await courier.fetch(continued(store, courier, data, before, stuck=stuck))
+    assert (after.kind, after.resumed) == (None, False)
+    assert courier.on_disk() == data
+    assert [("range" in request.headers) for request in store.requests] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("fault", "stuck", "kind", "requests"),
+    [(Fault.status(403), False, FailureKind.DENIED, 2), (Fault.status(500), True, FailureKind.TRANSIENT, 2),
+     (Fault.status(500), False, FailureKind.TRANSIENT, 1), (Fault.status(429), True, FailureKind.TRANSIENT, 1),
+     (Fault.status(503, retry_after=1), True, FailureKind.TRANSIENT, 1),
+     (Fault.refuse(), False, FailureKind.TRANSIENT, 1)],
+)  # fmt: skip
+async def test_what_was_kept_stays_as_long_as_the_whole_file_does_not_come(
+    store: DataStore, courier: Courier, fault: Fault, stuck: bool, kind: FailureKind, requests: int
+) -> None:
+    data = content(LARGE // 10)
+    before = await interrupted(store, courier, data, len(data) // 2)
+    store.fault("p/f/a.dat", fault, times=None)
+    after = await courier.fetch(continued(store, courier, data, before, stuck=stuck))
+    assert (after.kind, after.kept, after.validator) == (kind, before.kept, before.validator)
+    assert courier.on_disk() == data[: before.kept]
+    assert len(store.requests) == requests
+
+
 async def test_a_transfer_may_break_many_times(store: DataStore, courier: Courier) -> None:
     data = content(LARGE)
     before = await interrupted(store, courier, data, 5_000_000)
