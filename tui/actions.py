@@ -63,10 +63,15 @@ class Actions:
         return None
 
     async def run(self, command: Command) -> None:
-        """Carry out one command; not on a row that has just come under the cursor in the place of another."""
-        if command.writes and command.id not in WITHOUT_ROW and self._hits.uncertain():
-            self._app.refuse(command, "the row has just changed; move, or press again in a moment")
-            return
+        """Carry out one command; not on a row that has just come under the cursor in the place of another.
+
+        From then on the cursor stays on its row, also if that was in vain: the next key is meant for it, too.
+        """
+        if command.writes and command.id not in WITHOUT_ROW:
+            self._main.tables[self._main.source].hold()
+            if self._hits.uncertain():
+                self._app.refuse(command, "the row has just changed; move, or press again in a moment")
+                return
         name = f"do_{command.id}"
         for part in (self._orders, self):
             if hasattr(part, name):

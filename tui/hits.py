@@ -22,6 +22,8 @@ from core.store.screens import (
     whole_names,
 )
 from core.units import counted
+from tui.keymap import label
+from tui.panes import products
 from tui.screens.confirm import NAMED
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 NOUNS = ("fileset", "product", "mirror", "refused row")
 NAMES_AT_A_TIME = 2000
+OF_PRODUCTS = frozenset({CommandKind.RETRY, CommandKind.VERIFY})
+"""What means nothing to a mirror of which no product is mirrored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Hits:
     def some(self) -> bool:
         """Tell whether there is anything to hit."""
         if self._main.pane == "details":
-            return self._main.snapshot.details is not None
+            return bool(self._subject())
         table = self._main.tables.get(self._main.pane)
         return table is not None and table.cursor_key is not None
 
@@ -143,17 +147,34 @@ class Hits:
     async def fitting(self, kind: CommandKind, hits: Sequence[Hit]) -> tuple[list[Hit], str]:
         """Return those of `hits` that a command of this kind can be carried out on, and why not the others, in short.
 
-        What is no fileset is not asked about.
+        Of filesets the state is asked; of products and mirrors the screen tells.
         """
         filesets = names(hits)
         try:
             refused = await self._app.reading(lambda db: refusals(db, filesets, kind)) if filesets else {}
         except NothingMatches as error:
             return [], str(error)
+        refused |= self._refusals(kind, hits)
         why = next(iter(refused.values()), "").removeprefix("fileset ")
-        return [hit for hit in hits if hit.fileset not in refused], why + _more(len(refused) - 1)
+        return [hit for hit in hits if hit.name not in refused], why + _more(len(refused) - 1)
+
+    def _refusals(self, kind: CommandKind, hits: Iterable[Hit]) -> dict[str, str]:
+        """Return why a command can't be carried out on some of these products and mirrors, by name."""
+        snapshot = self._main.snapshot
+        if kind is CommandKind.POLL:
+            paused, pause = products.paused(snapshot), label(self._main.keymap["pause"][0])
+            return {hit.name: f"{hit.name!r} is paused: {pause} resumes it" for hit in hits if hit.name in paused}
+        bare = {mirror.name for mirror in products.bare_mirrors(snapshot)} if kind in OF_PRODUCTS else set()
+        return {hit.name: self.without_product(hit.name) for hit in hits if hit.name in bare}
+
+    def without_product(self, mirror: str) -> str:
+        """Say that no product of a mirror is mirrored, and what can be done with it."""
+        pause, poll = (label(self._main.keymap[id][0]) for id in ("pause", "poll"))
+        return f"no product of {mirror!r} is mirrored: {poll} looks at its source, {pause} pauses or resumes it"
 
     def _subject(self) -> list[Hit]:
+        if (mirror := self._main.mirror) is not None:
+            return [Hit(mirror.name, "", mirror.name)]
         match self._main.snapshot.details:
             case ProductDetails(line=line):
                 return [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror)]

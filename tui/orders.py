@@ -281,6 +281,9 @@ class Orders:
             if ends
             else (CommandKind.MIRROR, "Begin mirroring {}?", "All that the source offers of them is fetched.")
         )
+        if hits and not lines:
+            self._refuse("mirror", self._hits.without_product(hits[0].mirror))
+            return
         named = [Hit(f"{line.mirror}/{line.name}", line.name, line.mirror) for line in lines]
         if await self._confirmed("mirror", title, named, words, always=ends):
             for line in lines:

@@ -131,6 +131,14 @@ async def test_the_limits_in_force_stand_beside_what_they_limit_on_any_screen(tm
         await play.sees("0 B/s ▇", "of 24 transfers  1,750 queued")
 
 
+async def test_a_source_that_is_not_listed_counts_once(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 160, 50) as play:
+        await play.change("UPDATE mirrors SET error_kind = 'transient', error = '503'")
+        await play.sees("?2 unlisted")
+        await play.change("UPDATE products SET error_kind = 'transient', error = '503' WHERE id IN (1, 3, 4)")
+        await play.sees("?4 unlisted")
+
+
 async def test_a_full_disk_is_never_said_to_be_empty(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.change("DELETE FROM disks")

@@ -220,6 +220,28 @@ async def test_beside_the_details_the_border_is_blank(tmp_path: Path) -> None:
         await play.sees("╰─ mirror stopped: ", "disk full")
 
 
+async def test_while_the_details_are_read_progress_and_the_next_try_stay_in_sight(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("2", "4")
+        await play.sees("fileset", "prio", "progress")
+        await play.sees("kind", "why", "next try")
+
+
+async def test_on_a_narrow_screen_most_of_a_line_of_the_log_is_the_message(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        await play.press("5")
+        await play.sees("ps1/di…ghtly line 118 refused: a name may not contain")
+        await play.pilot.resize_terminal(120, 40)
+        await play.sees("ps1/diff-nightly         line 118 refused")
+
+
+async def test_the_line_that_makes_a_wish_permanent_stands_in_the_details(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build, 80, 24) as play:
+        await play.press("G", "enter")
+        await play.change("UPDATE products SET selected = 1, wish = 'mirror' WHERE name = 'sts-stack'")
+        await play.sees('products = ["md-*", "diff-*", "gpc1-*", "ipp-misc", "sts-stack"]')
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 async def test_how_far_a_product_may_lag_and_when_it_was_polled_are_columns(tmp_path: Path, columns: int) -> None:
     async with playing(tmp_path, night.build, columns) as play:

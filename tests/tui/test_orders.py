@@ -159,6 +159,46 @@ async def test_a_row_that_goes_away_by_itself_makes_keys_unsure_for_a_shorter_ti
         assert len(await play.wished(1)) == 1
 
 
+async def test_the_next_press_hits_the_same_row_wherever_it_has_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "SLIP_SECONDS", 0)
+    monkeypatch.setattr(lists, "COMMANDED_SECONDS", 0)
+    async with playing(tmp_path, night.build) as play:
+        await press(play, "g", "p")
+        await play.change("UPDATE products SET paused = 'by mira' WHERE name = 'md-all-rel-200907'")
+        await play.on("1 Products", "ps1/md-all", "= paused")
+        await press(play, "u")
+        await play.sees("Poll now: 'ps1/md-all-rel-200907' is paused: p resumes it")
+        await press(play, "p")
+        wished = await play.wished(2)
+        assert [(kind, target["product"]) for kind, target in wished] == [
+            ("pause", "md-all-rel-200907"),
+            ("resume", "md-all-rel-200907"),
+        ]
+
+
+async def test_a_key_that_came_too_soon_holds_the_row_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "SLIP_SECONDS", 3600)
+    async with playing(tmp_path, night.build) as play:
+        queue = play.app.main.lists.queue
+        await press(play, "2", "g")
+        ended, held, other = queue.keys[:3]
+        await play.change("UPDATE filesets SET state = 'cancelled' WHERE id = ?", ended)
+        await play.stage.until(lambda: queue.cursor_key == held, "the next row under the cursor")
+        await press(play, "h")
+        await play.sees("the row has just changed")
+        await play.change("UPDATE filesets SET priority = 9 WHERE id = ?", other)
+        await play.stage.until(lambda: queue.keys[0] == other, "another first row")
+        assert queue.cursor_key == held
+        monkeypatch.setattr(lists, "SLIP_SECONDS", 0)
+        await press(play, "h")
+        [(_, target)] = await play.wished(1)
+        assert [name.split("/")[1] for name in target["filesets"]] == ["md-all-rel-200907"]
+
+
 async def test_orders_by_columns_without_room_are_passed_over(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build, 80, 24) as play:
         await play.press("1")

@@ -37,15 +37,24 @@ def mirror_text(mirror: MirrorLine, now: float) -> list[Line]:
     """Tell of a mirror of which no product is mirrored."""
     found = products.mirror_mark(mirror)
     lines: list[Line] = [[(display(mirror.name), "bold"), ("  ", ""), (str(found), found.style)]]
-    if why := mirror.stopped or mirror.error or mirror.paused:
-        lines.append(fact("why", display(why, 1000), found.style))
+    why = products.mirror_reason(mirror)
+    lines.append(fact("why", display(why, 1000), found.style))
+    if mirror.error and mirror.error != why:
+        lines.append(fact("error", display(mirror.error, 1000), "bad"))
     lines += [
         fact("source", display(mirror.url)),
         fact("into", display(mirror.destination)),
         fact("polled", fmt.ago(mirror.polled_at, now)),
-        fact("then", "when the cause is mended: r tries again, p resumes a paused one, u looks at the source"),
+        fact("then", _then(mirror)),
     ]
     return lines
+
+
+def _then(mirror: MirrorLine) -> str:
+    """Say what to do about a mirror of which no product is mirrored: its source is not read while it stands."""
+    if mirror.stopped:
+        return "when the cause is mended: p resumes it"
+    return "p resumes it" if mirror.paused else "when the cause is mended: u looks at the source"
 
 
 def failure_text(line: FailureLine) -> list[Line]:

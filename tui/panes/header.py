@@ -124,14 +124,14 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
     failures = sum(overview.failures_by_kind.values())
     damaged = overview.failures_by_kind.get("damaged", 0)
     quarantined = sum(line.counts.get("quarantined", 0) for line in products)
-    unlisted = sum(line.error is not None for line in products)
-    unlisted += sum(mirror.error is not None and mirror.stopped is None for mirror in overview.mirrors)
+    unlisted = [line.mirror for line in products if line.error is not None]
+    unlisted += [one.name for one in overview.mirrors if _unread(one) and one.name not in unlisted]
     found = [
         *_some(sum(mirror.stopped is not None for mirror in overview.mirrors), "x", "stopped", "bad"),
         *_some(sum(line.alarm is not None for line in products), "!", "alarm", "bad"),
         *_some(damaged, "x", "damaged", "bad"),
         *_some(standing.get(ProductState.LAG, 0), "!", "lag", "bad"),
-        *_some(unlisted, "?", "unlisted", "bad"),
+        *_some(len(unlisted), "?", "unlisted", "bad"),
         *_some(quarantined - damaged, "x", "blocked", "bad"),
         *_some(failures - damaged, "x", "failed", "warn"),
         *_rests(overview),
@@ -140,6 +140,11 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
         *_some(sum(line.counts.get("held", 0) for line in products), "=", "held", "warn"),
     ]
     return found or [("all well", "good") if overview.products else ("no product is known yet", "dim")]
+
+
+def _unread(mirror: MirrorLine) -> bool:
+    """Tell whether the list of a source, which should be read, can't be."""
+    return mirror.error is not None and mirror.stopped is None and mirror.paused is None
 
 
 def _some(number: int, glyph: str, word: str, style: str) -> Words:

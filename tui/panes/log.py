@@ -9,12 +9,18 @@ from tui import format as fmt
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
-COLUMNS = (
-    Column("at", "time", 9),
-    Column("level", "level", 7, rank=1),
-    Column("where", "where", 24, rank=2, tail=11),
-    Column("message", "message", 20, grow=True, most=1000),
-)
+
+def _columns(where: int, tail: int) -> tuple[Column, ...]:
+    return (
+        Column("at", "time", 9),
+        Column("level", "level", 7, rank=1),
+        Column("where", "where", where, rank=2, tail=tail),
+        Column("message", "message", 20, grow=True, most=1000),
+    )
+
+
+COLUMNS, NARROW = _columns(24, 11), _columns(12, 5)
+"""On a narrow screen most of a line is the message."""
 STYLES = {"error": "bad", "warning": "warn", "debug": "dim", AUDIT: "good"}
 PROBLEMS = frozenset({"error", "warning"})
 

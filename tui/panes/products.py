@@ -117,11 +117,27 @@ def bare_mirrors(snapshot: Snapshot) -> list[MirrorLine]:
     return [one for one in overview.mirrors if one.name not in shown and (one.stopped or one.error or one.paused)]
 
 
+def paused(snapshot: Snapshot) -> set[str]:
+    """Return the names of what an operator has paused: mirrors, and products with that of their mirror before it."""
+    overview = snapshot.overview
+    if overview is None:
+        return set()
+    mirrors = {one.name for one in overview.mirrors if one.paused}
+    return mirrors | {f"{line.mirror}/{line.name}" for line in overview.products if line.paused}
+
+
 def mirror_mark(mirror: MirrorLine) -> Mark:
     """Return where a mirror stands of which no product is mirrored."""
     if mirror.stopped:
         return _MARKS[ProductState.STOPPED]
-    return _MARKS[ProductState.UNLISTED if mirror.error else ProductState.PAUSED]
+    return _MARKS[ProductState.PAUSED if mirror.paused else ProductState.UNLISTED]
+
+
+def mirror_reason(mirror: MirrorLine) -> str:
+    """Say why a mirror stands as it does; empty if nothing is wrong with it."""
+    if mirror.stopped:
+        return mirror.stopped
+    return f"paused {mirror.paused}" if mirror.paused else mirror.error or ""
 
 
 def mirror_row(mirror: MirrorLine) -> Row:

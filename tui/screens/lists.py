@@ -40,6 +40,8 @@ REMEMBERED = 1000
 """So many rows of the queue stand as they were last read until they are read again."""
 FRAME = 6
 """Cells of a border that its title can't have."""
+WIDE = 100
+"""With fewer cells a line of the log names what it is about in short."""
 READING = "reading the state ..."
 NOT_KNOWN = "not known"
 TITLES = {"products": "1 Products", "queue": "2 Queue", "failed": "3 Failed"}
@@ -159,7 +161,7 @@ class Lists:
         snapshot, key = self._snapshot, self.by_pane[pane].cursor_key
         words: str | None = ""
         if mirrors := self.mirror_lines([key]) if pane == "products" else []:
-            words = mirrors[0].stopped or mirrors[0].error or mirrors[0].paused
+            words = products.mirror_reason(mirrors[0])
         elif lines := self.product_lines([key]) if pane == "products" else []:
             line = lines[0]
             words = product_page.reason(snapshot, line, self.lag_limit(line)) if line.selected else line.description
@@ -269,6 +271,7 @@ class Lists:
 
     def _show_log(self) -> None:
         kept, lines = self.preferences, {line.id: line for line in self._snapshot.events}
+        self.log.columns = log.COLUMNS if self.log.outer_size.width >= WIDE else log.NARROW
         keys = log.keys(self._snapshot, kept.filters.get("log", ""), kept.problems)
         self._fill(self.log, "log", keys, lambda key: log.row(lines[key]))  # type: ignore[index]
         if self.following and keys and self.log.cursor_key != keys[-1]:

@@ -14,7 +14,7 @@ from textual.events import DescendantFocus, Key
 from textual.widgets import Input, Label
 
 from core.config import Config
-from core.store.screens import FailureGroup, QueueOrder
+from core.store.screens import FailureGroup, MirrorLine, QueueOrder
 from core.text import display
 from tui.commands import COMMANDS, PANES, Command, Keymap, by_id
 from tui.keymap import bindings, gives_way, label
@@ -152,14 +152,20 @@ class MainScreen(SharpScreen[None]):
             found = Subject("fileset", filesets[0]) if filesets else None
         return found
 
+    @property
+    def mirror(self) -> MirrorLine | None:
+        """The mirror that the details are about, if they are: one of which no product is mirrored."""
+        mirrors = self.lists.mirror_lines([self.tables[self.source].cursor_key]) if self.source == "products" else []
+        return mirrors[0] if mirrors else None
+
     def _instead(self) -> Sequence[Sequence[Piece]] | None:
         """Return what the details tell of a row that has no page of its own; None if it has one."""
         key, snapshot = self.tables[self.source].cursor_key, self.snapshot
         if self.source == "log":
             events = [line for line in snapshot.events if line.id == key]
             return details.event_text(events[0], snapshot.at) if events else details.nothing()
-        if self.source == "products" and (mirrors := self.lists.mirror_lines([key])):
-            return details.mirror_text(mirrors[0], snapshot.at)
+        if (mirror := self.mirror) is not None:
+            return details.mirror_text(mirror, snapshot.at)
         if self.source == "failed" and (groups := self.lists.groups([key])):
             return details.group_text(snapshot, groups[0], opened=groups[0].key in self.lists.opened)
         lines = self.lists.failure_lines([key]) if self.source == "failed" else []

@@ -35,6 +35,8 @@ Chosen = Callable[[Draft], None]
 NOTHING_OFFERED = "The source lists no product yet. Enter mirrors all that will come; Esc goes back."
 NOTHING_MARKED = "Mark what is to be mirrored, with Space; * marks all, also what will come."
 
+CHOOSING = frozenset({"mark", "mark_all", "sort", "go_on"})
+
 
 class ProductsStep(Step):
     """Lists the products of the root index, and looks into them meanwhile. `chosen` takes the draft with the choice."""
@@ -85,6 +87,12 @@ class ProductsStep(Step):
         self.set_interval(1.0, self._tick)
         self.run_worker(self._look_at_room(), group="room", exit_on_error=False)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Let nothing be chosen as long as nothing is offered."""
+        if self._offered is None and action in CHOOSING:
+            return None
+        return super().check_action(action, parameters)
+
     # Reading.
 
     def action_read(self) -> None:
@@ -115,6 +123,7 @@ class ProductsStep(Step):
     def _take(self, offer: Offer) -> None:
         self._offered = Offered(offer)
         self._products = {product.name: product for product in offer.products}
+        self.tell_keys()
         self._show()
 
     def _told(self, name: str, told: Told) -> None:

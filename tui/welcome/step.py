@@ -30,11 +30,20 @@ class Step(SharpScreen[None]):
         """The way, what this step is about, and the keys."""
         yield Static(way(self.NUMBER), id="way", markup=False)
         yield from self.body()
-        yield Static(keys_line(type(self).BINDINGS), id="keys", markup=False)
+        yield Static(self._keys_line(), id="keys", markup=False)
 
     def body(self) -> Iterator[Widget]:
         """Yield what this step is about."""
         yield from ()
+
+    def tell_keys(self) -> None:
+        """Show anew which keys there are: those that do nothing at the moment are dim."""
+        self.query_one("#keys", Static).update(self._keys_line())
+
+    def _keys_line(self) -> Content:
+        shown = [one for one in type(self).BINDINGS if isinstance(one, Binding) and one.show]
+        entries = [keys_entry(one, able=self.check_action(one.action, ()) is True) for one in shown]
+        return Content(" ") + Content("  ").join(entries)
 
     def action_back(self) -> None:
         """Go to the step before."""
@@ -50,10 +59,7 @@ def way(number: int) -> Content:
     return Content(" ") + Content(" ").join(steps) + Content.styled("   mirrortui, the first run", "$text-muted")
 
 
-def keys_line(bindings: list[BindingType]) -> Content:
-    """Return the keys that are to be shown, each with what it does."""
-    shown = [one for one in bindings if isinstance(one, Binding) and one.show]
-    entries = [
-        Content.styled(label(one.key.partition(",")[0]), "bold $text-accent") + f" {one.description}" for one in shown
-    ]
-    return Content(" ") + Content("  ").join(entries)
+def keys_entry(binding: Binding, *, able: bool) -> Content:
+    """Return a key with what it does; dim unless it is `able` to do that."""
+    key, does = label(binding.key.partition(",")[0]), f" {binding.description}"
+    return Content.styled(key, "bold $text-accent") + does if able else Content.styled(key + does, "dim $text-muted")

@@ -125,8 +125,8 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         return self._at_first
 
     def hold(self) -> None:
-        """Keep the cursor on the row that it is on: it has been chosen."""
-        self._at_first = False
+        """Keep the cursor on the row that it is on, if there is one: it has been chosen."""
+        self._at_first = self._at_first and not self.keys
 
     def _steady(self) -> int:
         return (

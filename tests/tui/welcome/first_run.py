@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from tests.tui.screens import host
 from tui.welcome.app import Welcome
@@ -40,6 +41,12 @@ class Operator:
             await self._pilot.pause()
             await asyncio.sleep(0.01)
         return self.screen
+
+    def dim_keys(self) -> list[str]:
+        """Return what the last line shows of keys that do nothing at the moment."""
+        line = self.app.screen.query_one("#keys", Static).visual
+        assert isinstance(line, Content)
+        return [line.plain[span.start : span.end] for span in line.spans if "dim" in str(span.style)]
 
     async def press(self, *keys: str) -> None:
         await self._pilot.press(*keys)

@@ -126,6 +126,23 @@ async def test_a_source_that_fails_is_told_with_the_remedy(
         await operator.sees("prod0", "0 of 1 marked")
 
 
+async def test_while_nothing_is_offered_nothing_can_be_chosen(datastore: DataStore) -> None:
+    datastore.add_product("prod0")
+    datastore.fault("index.txt", Fault.status(404))
+    async with first_run() as operator:
+        await operator.to_products(datastore.url)
+        await operator.sees("not listed", "404 Not Found")
+        dim = operator.dim_keys()
+        await operator.press("space", "*", "s", "enter")
+        screen = await operator.sees("[2 Products]", "not listed", "404 Not Found")
+        assert "reading http" not in screen
+        await operator.press("r")
+        await operator.sees("0 of 1 marked")
+        assert (dim, operator.dim_keys()) == (["Enter Continue", "Space Mark", "* All", "s Sort"], [])
+        await operator.press("space")
+        await operator.sees("1 marked")
+
+
 async def test_a_source_that_is_down_is_told_and_another_url_can_be_tried(datastore: DataStore) -> None:
     datastore.add_product("prod0")
     with DataStore() as gone:
