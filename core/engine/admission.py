@@ -272,7 +272,7 @@ class Admission:
         open_still = now is not None and now.state is FilesetState.TRANSFERRING and row.product_id in mirror.products
         if open_still and row.id not in self._revoked:
             return False
-        if not await filesets.still_staged(self._context.db, [row.id]):
+        if not await filesets.still_staged(self._context.db, [row.id], mirror.id):
             await self.drop_staging([row.id])
         return True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.engine.context import Context
-from core.model import ListedFile
+from core.model import FilesetState, ListedFile
 from core.sources.base import Listing
 from core.store import filesets, rebuilding
 from core.store.database import Database
@@ -12,7 +12,7 @@ from core.store.records import FilesetRow
 
 async def agreed(context: Context, row: FilesetRow, listing: Listing[ListedFile]) -> bool:
     """Tell whether an index lists the very files of a fileset that a rebuild entered; then that is recorded."""
-    if not row.published or row.index_sha256 is not None or not await _same(context, row, listing):
+    if row.state is FilesetState.DISCOVERED or row.index_sha256 is not None or not await _same(context, row, listing):
         return False
     now = context.now()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
@@ -12,13 +13,17 @@ from core.engine.effects import effect
 from core.engine.ordering import left_out
 from core.engine.recovery import lift_stops
 from core.engine.rests import asked_rests
+from core.errors import MirrorError
 from core.model import CommandKind
 from core.store import commands, evidence, operate, registry
 from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
 from core.store.events import AUDIT
+from core.store.identity import hurts_all
 from core.store.operate import NothingMatches
 from core.units import counted
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.1
 """Commands are looked for at least this often: a key's effect has to be seen within 0.3 s."""
@@ -70,6 +75,13 @@ class Control:
             result = str(error)
         except IllegalTransition:
             result = "its state has changed in this moment; look at `mirrortui status`, then try again"
+        except (
+            Exception
+        ) as error:  # whatever a command may meet that nobody thought of, it ends no engine, nor the next
+            if isinstance(error, MirrorError) or hurts_all(error):
+                raise
+            log.exception("a command cannot be carried out")
+            result = f"it cannot be carried out: {type(error).__name__}: {error}; `mirrortui.log` has more"
         now = self._context.now()
         await self._context.journal.write(lambda db: commands.finish(db, command.id, done, result, now))
         await lift_stops(self._context)

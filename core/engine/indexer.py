@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.destinations.below import INDEX
@@ -17,9 +17,9 @@ from core.engine.context import Context, MirrorRun
 from core.engine.denials import Denials
 from core.engine.room import ROOM_AGAIN_SECONDS
 from core.errors import Answer, FailureKind, SourceError
-from core.model import ListedFile, Rejection
+from core.model import FilesetState, ListedFile, Rejection
 from core.sources.base import Listing
-from core.store import filesets
+from core.store import filesets, mending
 from core.store.database import Database
 from core.store.identity import hurts_all
 from core.store.ids import MAX_FILES
@@ -44,13 +44,24 @@ MAX_BYTES = 2**50
 
 
 class Indexer:
-    """Brings filesets of one mirror from discovered to queued; `queued` is told of each product that got one."""
+    """Brings filesets of one mirror from discovered to queued; `queued` is told of each product that got one.
 
-    def __init__(self, context: Context, mirror: MirrorRun, hosts: Hosts, queued: Callable[[int], None]):
+    `drop` takes filesets out of the schedule whose index has changed since they were begun.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        mirror: MirrorRun,
+        hosts: Hosts,
+        queued: Callable[[int], None],
+        drop: Callable[[Sequence[int]], Awaitable[None]],
+    ):
         self._context = context
         self._mirror = mirror
         self._hosts = hosts
         self._queued = queued
+        self._drop = drop
         self._next: deque[FilesetRow] = deque()
         self._reading: dict[int, asyncio.Task[None]] = {}
         self._no_room: set[int] = set()
@@ -164,9 +175,8 @@ class Indexer:
             return
         if await agreed(self._context, row, listing):
             return
-        if row.published:
-            await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
-            self.wake.set()
+        if row.state is not FilesetState.DISCOVERED:
+            await self._replace(row)
             return
         reading = _Reading(row.id, self._mirror.destination.folds)
         for number, batch in enumerate(listing.batches(), 1):
@@ -185,7 +195,21 @@ class Indexer:
 
         await journal.write(complete)
 
+    async def _replace(self, row: FilesetRow) -> None:
+        """Have what was begun, or is published, by an index that upstream has changed since, begun anew."""
+        journal, now = self._context.journal, self._context.now()
+        if row.state in (FilesetState.PUBLISHED, FilesetState.DAMAGED):
+            await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
+        else:
+            await self._drop([row.id])
+            await journal.write(lambda db: mending.begin_anew(db, row.id))
+        self.wake.set()
+
     async def _failed(self, product: str, row: FilesetRow, error: SourceError) -> None:
+        if row.looked_at_again:
+            self._spare_the_host(row, error)
+            await self._context.journal.write(lambda db: mending.nothing_seen(db, row.id))
+            return
         if error.kind is FailureKind.DISK:
             await self._put_off(product, row, error)
             return

@@ -15,7 +15,7 @@ from core.engine.scheduler import SOON_SECONDS
 from core.errors import Answer, CursorRefused, FailureKind, SourceError
 from core.model import ListedFileset, ListedProduct, Rejection
 from core.sources.base import Listing
-from core.store import listings, registry
+from core.store import listings, mending, registry
 from core.store.listings import Merged
 from core.store.records import ProductRow
 from core.transfer.hosts import FAILURES_TO_REST, Hosts
@@ -26,7 +26,7 @@ AT_ONCE = 4
 """Products of one mirror that are listed at the same time."""
 CURSORS = 3
 MENDED_SECONDS = 3600.0
-"""A service looks this often whether rows of a product's index that were refused have been mended."""
+"""A service looks this often whether upstream has mended what was refused, or is in trouble by what an index says."""
 TRIES = {FailureKind.TRANSIENT: 4, FailureKind.MALFORMED: 2}
 """Tries to read a catalogue before it counts as unreadable; a service tries again at its next poll, too."""
 EMPTIED = (
@@ -64,6 +64,7 @@ class Poller:
         self._sought: dict[str, str] = {}
         """The one for whose sake the whole list was taken: if it is not there, it is not asked for again."""
         self._due = 0.0
+        self._mends_sought = 0.0
         self._failed_lists = 0
         """Lists that failed in a row, with the root's."""
         self.busy = True
@@ -123,11 +124,20 @@ class Poller:
 
     async def poll(self) -> None:
         """List the source, then each product that is mirrored."""
+        await self._look_for_mends()
         self._failed_lists = 0
         self.failures = 0 if await self._root() else self.failures + 1
         await self._context.refresh()
         if self.mirror.working:
             await self._list_products(None)
+
+    async def _look_for_mends(self) -> None:
+        """Have indexes read again that upstream may have mended; a service does so once in MENDED_SECONDS."""
+        now, mirror = self._context.now(), self.mirror
+        if now - self._mends_sought >= MENDED_SECONDS and mirror.working:
+            self._mends_sought = now
+            if await self._context.journal.write(lambda db: mending.look_again(db, mirror.id, now)):
+                await self._discovered(())
 
     async def _list_products(self, asked: Collection[int] | None) -> None:
         """List these products, or all that are mirrored."""

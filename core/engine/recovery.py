@@ -101,7 +101,7 @@ async def _bring_up(context: Context, mirror: MirrorRun) -> None:
     now = context.now()
     await context.journal.write(lambda db: filesets.look_again(db, mirror.id, now))
     areas = await context.in_thread(mirror.destination.areas)
-    useful = await filesets.still_staged(context.db, areas)
+    useful = await filesets.still_staged(context.db, areas, mirror.id)
     for area in areas:
         if area not in useful:
             await context.in_thread(mirror.destination.drop, area)

@@ -45,6 +45,17 @@ class Live:
     """What of it was kept from an earlier transfer."""
 
 
+async def begin_anew(db: Database, found: Iterable[int], kind: str | None = None) -> None:
+    """Forget what failed of filesets, or what failed in one way; what is listed with conflicting rows stays aside."""
+    await db.run_many(
+        """UPDATE files SET state = 'pending', attempts = 0, tries = 0, next_try = NULL, kept = 0, validator = NULL,
+                            seen_size = NULL, seen_digest = NULL, failure_kind = NULL, failure = NULL
+           WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')
+             AND failure_kind <> 'conflict' AND ifnull(?, failure_kind) = failure_kind""",
+        [(*file_range(fileset), kind) for fileset in found],
+    )
+
+
 async def to_fetch(db: Database, fileset: int, after: int, now: float, limit: int) -> list[FileRow]:
     """Return the files of `fileset` with an id above `after` that can be fetched now."""
     first, last = file_range(fileset)

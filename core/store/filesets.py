@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import FailureKind
 from core.model import OPEN_STATES, FilesetState, ListedFile, Rejection, Trouble
+from core.store import mending
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
@@ -41,19 +42,21 @@ async def to_index(db: Database, product: int, now: float, limit: int) -> list[F
 
 async def to_index_again(db: Database, products: Sequence[int], now: float, limit: int) -> list[FilesetRow]:
     """Return filesets of `products` whose index is to be tried again now, or of which a file is in trouble, not the
-    index; and published ones, to be read again.
+    index; and those whose index is to be read again, however far they are.
     """
     keys = {"products": table(products), "now": now, "limit": limit}
     failed = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_again
             WHERE {_OF_PRODUCTS} AND state = 'discovered' AND trouble <> ''
-              AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now))
+              AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now)
+                   OR (trouble = 'quarantined' AND reread))
             ORDER BY priority DESC, place LIMIT :limit""",
         keys,
     )
     again = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
-            WHERE {_OF_PRODUCTS} AND state = 'published' AND reread AND (next_try IS NULL OR next_try <= :now)
+            WHERE {_OF_PRODUCTS} AND state IN ('queued', 'transferring', 'published', 'damaged') AND reread
+              AND (next_try IS NULL OR next_try <= :now)
             LIMIT :limit""",
         keys,
     )
@@ -108,9 +111,10 @@ async def index_read(
 
 
 async def index_confirmed(db: Database, fileset: int, now: float) -> None:
-    """Record that an index which was read again is the one we have."""
+    """Record that an index which was read again is the one we have; what is being fetched goes on as it does."""
+    await mending.nothing_seen(db, fileset)
     await db.run(
-        """UPDATE filesets SET state = iif(state = 'discovered', 'queued', state), queued_at = ?, reread = 0, tries = 0,
+        """UPDATE filesets SET state = iif(state = 'discovered', 'queued', state), queued_at = ?, tries = 0,
                failure_kind = NULL, failure = NULL, next_try = NULL, trouble = ''
            WHERE id = ? AND state IN ('discovered', 'published')""",
         (now, fileset),
@@ -263,12 +267,13 @@ async def products_due(db: Database, products: Sequence[int], now: float) -> lis
     return [row["product_id"] for row in rows]
 
 
-async def still_staged(db: Database, found: Sequence[int]) -> set[int]:
-    """Return which of these filesets still have a use for what is in staging."""
+async def still_staged(db: Database, found: Sequence[int], mirror: int) -> set[int]:
+    """Return which of these filesets still have a use for what is in the staging of a mirror."""
     rows = await db.rows(
         """SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?))
+           AND product_id IN (SELECT id FROM products WHERE mirror_id = ?)
            AND state IN ('discovered', 'queued', 'transferring', 'staged', 'publishing', 'held')""",
-        (table(found),),
+        (table(found), mirror),
     )
     return {row["id"] for row in rows}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.store import files
 from core.store.database import Database
 from core.urls import same_place
 
@@ -35,10 +36,12 @@ async def follow(db: Database, mirrors: Iterable[tuple[str, str, str, str]]) -> 
 
 
 async def _read_again(db: Database, mirror: int) -> int:
-    """Take no listing and no index of a mirror for read; return how many filesets of it are published."""
+    """Take no listing and no index of a mirror for read, and nothing for failed; return how many are published."""
     await db.run("UPDATE products SET full_list_due = 1 WHERE mirror_id = ?", (mirror,))
     ours = "product_id IN (SELECT id FROM products WHERE mirror_id = ?)"
     await db.run(f"UPDATE filesets SET reread = 1 WHERE {ours} AND state <> 'superseded'", (mirror,))
+    rows = await db.rows(f"SELECT id FROM filesets WHERE {ours} AND trouble <> ''", (mirror,))
+    await files.begin_anew(db, [row["id"] for row in rows])
     await db.run(
         f"""UPDATE filesets SET state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL,
                                 failure = NULL, next_try = NULL

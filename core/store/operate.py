@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import FailureKind
 from core.model import CommandKind, Trouble
-from core.store import commands, evidence, filesets, verification
+from core.store import commands, evidence, files, filesets, verification
 from core.store.bulk import fields, table
 from core.store.commands import Target
 from core.store.database import Database
@@ -213,15 +213,9 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> int:
     """
     if kind in (None, FailureKind.INTEGRITY):
         await evidence.take_back(db, found, refuted=True)
-    for fileset in found:
-        await db.run(
-            """UPDATE files SET state = 'pending', attempts = 0, tries = 0, next_try = NULL, kept = 0, validator = NULL,
-                                seen_size = NULL, seen_digest = NULL, failure_kind = NULL, failure = NULL
-               WHERE id BETWEEN ? AND ? AND state IN ('retry_wait', 'quarantined')
-                 AND failure_kind <> 'conflict' AND ifnull(?, failure_kind) = failure_kind""",
-            (*file_range(fileset), kind),
-        )
+    await files.begin_anew(db, found, kind)
     keys = [(fileset,) for fileset in found]
+    await verification.repair(db, found)
     await db.run_many(
         """UPDATE filesets SET attempts = 0, tries = 0, next_try = NULL, failure_kind = NULL, failure = NULL
            WHERE id = ?""",
@@ -229,10 +223,6 @@ async def retry(db: Database, found: Sequence[int], kind: str | None) -> int:
     )
     await db.run_many(
         "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state IN ('queued', 'transferring')", keys
-    )
-    await verification.repair(db, found)
-    await db.run_many(
-        "UPDATE filesets SET state = 'discovered' WHERE id = ? AND state = 'queued' AND rejected > 0", keys
     )
     published = await db.run(
         "UPDATE filesets SET reread = 1 WHERE id IN (SELECT value FROM json_each(?)) AND state = 'published'",

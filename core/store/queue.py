@@ -126,9 +126,10 @@ async def _line_up(db: Database, rows: Sequence[Any], priority: int | None, *, f
 
 
 async def _in_order(db: Database, found: Sequence[int]) -> list[Any]:
+    """Return those that are not on their way to their place yet: what is has no place in the queue."""
     return await db.rows(
         f"""SELECT id, product_id, priority, place FROM filesets WHERE id IN (SELECT value FROM json_each(?))
-            ORDER BY {_ORDER}""",
+            AND {_among(UNPUBLISHED)} ORDER BY {_ORDER}""",
         (table(found),),
     )
 

@@ -50,16 +50,24 @@ class FilesetRow:
     index_sha256: str | None
     inode: str | None
     next_try: float | None
+    reread: bool
+    """Its index is to be read, whatever became of it since it was."""
 
     @property
     def published(self) -> bool:
         """True if it stands at its final place."""
         return self.state is FilesetState.PUBLISHED
 
+    @property
+    def looked_at_again(self) -> bool:
+        """True if its index is read only to see whether it has changed: if it can't be, nothing has happened."""
+        begun = self.state not in (FilesetState.DISCOVERED, FilesetState.PUBLISHED)
+        return self.reread and (begun or self.trouble is Trouble.QUARANTINED)
+
 
 FILESET_COLUMNS = (
     "id, product_id, name, revision, registered, state, trouble, priority, place, files, bytes, attempts, tries, "
-    "failure_kind, index_sha256, inode, next_try"
+    "failure_kind, index_sha256, inode, next_try, reread"
 )
 
 
@@ -69,6 +77,7 @@ def fileset_row(row: sqlite3.Row) -> FilesetRow:
     values["state"] = FilesetState(row["state"])
     values["trouble"] = Trouble(row["trouble"])
     values["failure_kind"] = FailureKind(row["failure_kind"]) if row["failure_kind"] else None
+    values["reread"] = bool(row["reread"])
     return FilesetRow(**values)
 
 

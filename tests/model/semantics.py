@@ -186,7 +186,17 @@ class Found:
 
 
 def ran(fileset: Fileset, found: Found) -> set[Outcome]:
-    """Return how a run that nobody disturbs may leave a fileset that is at work."""
+    """Return how a run that nobody disturbs may leave a fileset that is at work.
+
+    The index of one that is in trouble is looked at, which may fail: upstream may have changed it.
+    """
+    outcomes = _ran(fileset, found)
+    if fileset.trouble and found.index not in {None, fileset.index} and fileset.state != "published":
+        outcomes |= _ran(replace(fileset, state="discovered", waits=False), found)
+    return outcomes
+
+
+def _ran(fileset: Fileset, found: Found) -> set[Outcome]:
     if (fileset.state == "discovered" or (fileset.state == "published" and fileset.reread)) and not fileset.waits:
         if found.index is None:
             return {(fileset.state, "failed"), *([(fileset.state, "quarantined")] if fileset.tried else [])}

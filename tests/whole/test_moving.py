@@ -47,3 +47,38 @@ def test_what_was_not_published_yet_comes_from_the_other_store(site: Site, datas
         site.run("release", "o470.chip.1")
         assert site.once()["exit_code"] == 0
         assert site.published() == expected
+
+
+def test_what_failed_at_the_old_store_is_asked_for_at_the_other(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.fault("*/o470.chip.1.1.fits", Fault.flip(3), times=None)
+    assert site.once()["exit_code"] == 3
+    with DataStore() as other:
+        fill(other, products=1, filesets=3)
+        site.configure(other.url)
+        assert site.once()["exit_code"] == 0
+        assert site.published() == expected
+
+
+def test_what_was_repaired_by_an_index_of_the_old_store_follows_the_other(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=3, size=3000)
+    assert site.once()["exit_code"] == 0
+    (site.data / "prod0/o470.chip.1/o470.chip.1.1.fits").write_bytes(b"harmed")
+    with DataStore() as other:
+        expected = fill(other, products=1, filesets=3, size=5000)
+        site.configure(other.url)
+        assert site.run("verify", "--repair").code == 3, "the other store has no such file"
+        assert site.once()["exit_code"] == 0
+        assert site.published() == expected
+
+
+def test_a_mirror_of_another_name_leaves_nothing_of_the_old_ones_in_staging(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.fault("*/o470.chip.1.1.fits", Fault.status(404), times=None)
+    assert site.once()["exit_code"] == 3
+    assert list((site.data / ".mirrortui/staging").rglob("*.fits"))
+    datastore.heal()
+    site.config.write_text(site.config.read_text().replace('name = "ps1"', 'name = "other"'))
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+    assert not list((site.data / ".mirrortui/staging").rglob("*.fits"))

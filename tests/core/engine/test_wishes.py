@@ -15,7 +15,7 @@ from core.config import Config
 from core.engine.engine import Engine
 from core.errors import ExitCode
 from core.model import CommandKind
-from core.store import commands, verification
+from core.store import commands, queue, verification
 from core.store.commands import Target
 from core.store.database import Database
 from tests.core.engine.operator import Operator, configured, operating
@@ -372,3 +372,19 @@ async def test_a_retry_of_what_is_paused_says_that_it_waits(datastore: DataStore
         await operator.until_seen("SELECT trouble FROM filesets", ("failed",))
         await operator.done(CommandKind.PAUSE, product="p")
         assert await operator.done(CommandKind.RETRY, "f") == "1 fileset tried again; they are paused, and wait"
+
+
+async def test_a_command_that_meets_what_nobody_thought_of_ends_no_engine(
+    datastore: DataStore, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise TypeError("nobody thought of it")
+
+    monkeypatch.setattr(queue, "put_first", fails)
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"good"})
+    datastore.fault("p/f/a.dat", Fault.status(503), times=None)
+    async with operating(config) as operator:
+        await operator.until_state("transferring", "f")
+        assert "TypeError: nobody thought of it" in await operator.refused(CommandKind.NOW, "f")
+        assert await operator.done(CommandKind.HOLD, "f")

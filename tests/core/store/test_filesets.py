@@ -400,11 +400,11 @@ async def test_staging_is_of_use_only_to_filesets_that_are_still_wanted(db: Data
             (product, f"in {state}", state),
         )
         useful.append((state, await db.value("SELECT max(id) FROM filesets")))
-    found = await filesets.still_staged(db, [number for _, number in useful] + [9999])
+    found = await filesets.still_staged(db, [number for _, number in useful] + [9999], 1)
     assert {state for state, number in useful if number in found} == {
         "discovered", "queued", "transferring", "staged", "publishing", "held",
     }  # fmt: skip
-    assert await filesets.still_staged(db, []) == set()
+    assert await filesets.still_staged(db, [number for _, number in useful], 2) == set()
 
 
 async def test_a_change_that_comes_while_the_index_is_written_keeps_it_due(db: Database, product: int) -> None:

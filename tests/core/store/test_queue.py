@@ -117,6 +117,14 @@ async def test_priorities_are_set_changed_and_bounded(db: Database, product: int
     assert await queue.prioritise(db, found, -999, relative=True) == (-100, -100)
 
 
+async def test_what_is_on_its_way_to_its_place_needs_no_place_in_the_queue(db: Database, product: int) -> None:
+    await transferring(db, "x", some_files())
+    await db.run("UPDATE filesets SET state = 'staged' WHERE name = 'x'")
+    await db.run("UPDATE filesets SET state = 'cancelled' WHERE name = 'y'")
+    await queue.put_first(db, await ids(db, "xe"), NOW)
+    assert await order(db, product) == "eabcdf"
+
+
 async def test_what_is_put_first_goes_before_every_other_product_and_is_tried_at_once(
     db: Database, product: int
 ) -> None:
