@@ -11,28 +11,25 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from core.engine import tries
 from core.engine.context import Context, MirrorRun
 from core.engine.denials import Denials
 from core.engine.recorder import Recorder
 from core.engine.runs import Lanes, Run
 from core.engine.trouble import TroubleLog
-from core.errors import POLICIES, Answer, FailureKind
+from core.errors import Answer, FailureKind
 from core.executors.base import Executor, Work
-from core.model import FileState
 from core.store import files
-from core.store.files import Failed, Live
+from core.store.files import Live
 from core.store.ids import fileset_of
 from core.store.records import FileRow, FilesetRow
 from core.transfer.base import PLAIN_SIZE, Outcome
 from core.transfer.hosts import Hosts
-from core.transfer.retry import Step, next_step
 
 log = logging.getLogger(__name__)
 
 SOON_SECONDS = 30.0
 """A try that is due within this time is waited for in memory; ``--once`` leaves later ones to the next run."""
-PROGRESS = 1 << 20
-"""Bytes that a try has to bring, if they are less than a hundredth of the file, to be no failed one."""
 SMALL = 1 << 20
 """Files up to this size are given to the executor ahead of time; larger ones would keep others from their turn."""
 
@@ -228,7 +225,7 @@ class Scheduler:
             run.failing = False
             self.totals.files += 1
         else:
-            if outcome.kind is FailureKind.DISK or _got_on(file, outcome):
+            if outcome.kind is FailureKind.DISK or tries.got_on(file, outcome):
                 self._hosts.released(host, file.id)
             elif outcome.kind is FailureKind.TRANSIENT and not outcome.elsewhere:
                 failing = run.failing or file.attempts > 0
@@ -240,35 +237,15 @@ class Scheduler:
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
         run.begun = run.failing = True
         now = self._context.now()
-        again = file.failure_kind is kind and outcome.kept <= file.kept
-        tries = (file.tries if again else 0) + 1
-        step = self._next_step(run, file, outcome, kind, tries)
+        step = tries.next_try(file, outcome, self._answered_as(run, file, kind), now)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
             run.pending.appendleft(file._replace(kept=outcome.kept, validator=outcome.validator))
             place = f"{run.place.product}/{run.place.fileset}/{file.name}"
             self._context.spawn(self._stop(run.mirror, kind, f"{place}: {outcome.detail}"))
             return
-        state = {Answer.WAIT: FileState.RETRY_WAIT, Answer.QUARANTINE: FileState.QUARANTINED}.get(
-            step.answer, FileState.PENDING
-        )
-        after = file.wanted_after(outcome.size, outcome.digest)._replace(
-            state=state,
-            attempts=file.attempts + (not _got_on(file, outcome)),
-            tries=tries,
-            failure_kind=kind,
-            next_try=step.at,
-            kept=outcome.kept,
-            validator=outcome.validator,
-            seen_size=outcome.size if outcome.digest else file.seen_size,
-            seen_digest=outcome.digest or file.seen_digest,
-        )
-        self.recorder.failed(
-            Failed(
-                file.id, state, after.attempts, tries, kind, outcome.detail, step.at, outcome.kept, outcome.validator,
-                outcome.size, outcome.digest,
-            )
-        )  # fmt: skip
+        after = tries.after_failure(file, outcome, step)
+        self.recorder.failed(tries.to_record(after, outcome, kind))
         self.trouble.note(run, file.name, kind, outcome.detail, step.answer)
         if step.answer is Answer.AGAIN:
             run.pending.appendleft(after)
@@ -276,15 +253,10 @@ class Scheduler:
             run.waiting.add(file.id)
             heapq.heappush(self._waiting, (step.at, next(self._numbers), run, after))
 
-    def _next_step(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind, tries: int) -> Step:
-        # backoff grows with every try, of whatever kind: a server that fails in turns is not asked for ever
-        patience = file.attempts + 1 if POLICIES[kind].jittered and not _got_on(file, outcome) else tries
-        seen = (outcome.size, outcome.digest)
-        same = outcome.digest is not None and seen == (file.seen_size, file.seen_digest)
-        if kind is FailureKind.DENIED and run.mirror.stop is None and not self._denials.add(run.mirror.id, file.id):
-            kind = FailureKind.MISSING  # to us it is, and to nobody's harm: the others come
-        now = self._context.now()
-        return next_step(kind, patience, now=now, retry_after=outcome.retry_after, same_digest=same)
+    def _answered_as(self, run: Run, file: FileRow, kind: FailureKind) -> FailureKind:
+        """Return by which policy a failure is answered: one file that is denied is as good as not there."""
+        alone = kind is FailureKind.DENIED and run.mirror.stop is None and not self._denials.add(run.mirror.id, file.id)
+        return FailureKind.MISSING if alone else kind
 
     async def _stop(self, mirror: MirrorRun, kind: FailureKind, reason: str) -> None:
         """Stop a mirror; that files of it were denied before counts for nothing, then."""
@@ -393,13 +365,3 @@ class Scheduler:
     @staticmethod
     def _clock() -> float:
         return time.monotonic()
-
-
-def _got_on(file: FileRow, outcome: Outcome) -> bool:
-    """Tell whether a try broke off, but brought enough of the same file to what was kept: it does not count as failed.
-
-    What has to be begun anew in between counts, so that there is an end to a file that grows again and again.
-    """
-    continued = file.kept > 0 and outcome.validator == file.validator
-    enough = outcome.kept - file.kept > min(PROGRESS, file.size // 100)
-    return outcome.kind is FailureKind.TRANSIENT and continued and enough

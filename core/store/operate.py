@@ -39,6 +39,7 @@ BY_NAME = {CommandKind.RETRY: f"({FITTING[CommandKind.RETRY]} OR filesets.state 
 REFUSALS = {
     CommandKind.HOLD: "nothing to hold",
     CommandKind.CANCEL: "nothing to cancel",
+    CommandKind.RETRY: "nothing of it has failed",
     CommandKind.NOW: "nothing to fetch",
     CommandKind.PRIORITY: "nothing to fetch",
     CommandKind.MOVE: "only what waits in the queue can be moved",
