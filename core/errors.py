@@ -135,11 +135,6 @@ class SourceError(MirrorError):
         self.elsewhere = elsewhere
 
     @property
-    def host_fails(self) -> bool:
-        """True if the source's own host fails for now: what it is asked next may fail like it."""
-        return self.kind is FailureKind.TRANSIENT and not self.elsewhere
-
-    @property
     def host_wish(self) -> float | None:
         """The seconds for which the source's own host asked to be left alone, if it did."""
         return None if self.elsewhere else self.retry_after

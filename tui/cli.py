@@ -17,7 +17,7 @@ from core.errors import ExitCode
 from tui.cli_wishes import WISHES
 from tui.environment import demand_utf8, open_closed, print_anything
 from tui.headless.output import flush_all, say
-from tui.signals import end_at_once
+from tui.signals import end_at_once, pass_over
 from tui.trouble import told
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -258,6 +258,7 @@ def main() -> None:
         click.echo(f"mirrortui: {message}", err=True)
         sys.exit(_end(code, message, begun))
     finally:
+        pass_over()
         flush_all()
 
 

@@ -33,5 +33,16 @@ def heed(loop: AbstractEventLoop, obey: Callable[[ExitCode], object]) -> None:
         loop.add_signal_handler(number, obey, code)
 
 
+def pass_over(loop: AbstractEventLoop | None = None) -> None:
+    """Have signals do nothing, which a `loop` may have heeded: how the process ends is decided, and is being told.
+
+    An interpreter that ends leaves to the system what it handled; to ignore a signal it leaves as it is.
+    """
+    for number in SIGNALS:
+        if loop is not None:
+            loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _end(number: int, _frame: object) -> None:
     sys.exit(SIGNALS[signal.Signals(number)])

@@ -50,6 +50,7 @@ class PosixPlace:
         kept = len(self._left)
         try:
             with self._told("cannot be used"):
+                self._demand_apart()
                 self.root.mkdir(parents=False, exist_ok=True)
                 self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self.device = os.fstat(self._root).st_dev
@@ -61,6 +62,13 @@ class PosixPlace:
             self.leave()
             self._close_left(kept)
             raise
+
+    def _demand_apart(self) -> None:
+        """Raise DiskError if it lies within the tree of another mirror, which would take it for what nobody listed."""
+        for above in self.root.resolve().parents:
+            if above.name == PRIVATE or (above / PRIVATE / below.MARKER).is_file():
+                advice = f"choose a folder apart from it; if no mirror is there any more, remove {above / PRIVATE}"
+                raise DiskError(f"{self.root}: {above} is the tree of another mirror; {advice}", whole=True)
 
     def _take_lock(self) -> None:
         try:

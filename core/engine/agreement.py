@@ -1,17 +1,23 @@
-"""Whether upstream lists what a rebuild has entered: it knows the published index, and never saw that of upstream."""
+"""Whether an index that is read again agrees with what is known of its fileset."""
 
 from __future__ import annotations
 
+import asyncio
+
 from core.engine.context import Context
-from core.model import FilesetState, ListedFile
+from core.model import FilesetState, ListedFile, Rejection
 from core.sources.base import Listing
-from core.store import filesets, rebuilding
+from core.store import filesets, mending, rebuilding
 from core.store.database import Database
 from core.store.records import FilesetRow
+from core.store.refusals import Refusals
 
 
 async def agreed(context: Context, row: FilesetRow, listing: Listing[ListedFile]) -> bool:
-    """Tell whether an index lists the very files of a fileset that a rebuild entered; then that is recorded."""
+    """Tell whether an index lists the very files of a fileset that a rebuild entered; then that is recorded.
+
+    A rebuild knows the published index, and never saw that of upstream.
+    """
     if row.state is FilesetState.DISCOVERED or row.index_sha256 is not None or not await _same(context, row, listing):
         return False
     now = context.now()
@@ -24,11 +30,30 @@ async def agreed(context: Context, row: FilesetRow, listing: Listing[ListedFile]
     return True
 
 
+async def mended(context: Context, row: FilesetRow, listing: Listing[ListedFile]) -> bool:
+    """Tell whether an index that was looked at lists something else, and still all of which nothing is wrong.
+
+    One that has lost files may be read while it is written: nobody but an operator takes it for mended.
+    """
+    if await _same(context, row, listing):
+        return False
+    lost = await mending.in_use(context.db, row.id, listing.rows)
+    if lost is None:
+        return False
+    for batch in listing.batches():
+        lost.difference_update(one.name for one in batch if isinstance(one, ListedFile))
+        await asyncio.sleep(0)
+    return not lost
+
+
 async def _same(context: Context, row: FilesetRow, listing: Listing[ListedFile]) -> bool:
-    count = 0
+    """Tell whether an index has the files of a fileset, in their order, and as much is wrong with its rows."""
+    count, refused = 0, Refusals()
     for batch in listing.batches():
         files = [one for one in batch if isinstance(one, ListedFile)]
-        if len(files) < len(batch) or not await rebuilding.same_files(context.db, row.id, count, files):
+        refused.add(one for one in batch if isinstance(one, Rejection) and one.name not in listing.conflicts)
+        if not await rebuilding.same_files(context.db, row.id, count, files):
             return False
         count += len(files)
-    return count == row.files and not listing.conflicts
+    wrong = (len(refused.told()), len(listing.conflicts))
+    return count == row.files and wrong == await mending.known_wrong(context.db, row.id)

@@ -22,7 +22,7 @@ from core.engine.watchers import deserted
 from core.errors import ExitCode
 from core.executors.local import LocalExecutor
 from core.model import Durability, Phase
-from core.store import commands, moving, registry
+from core.store import commands, mending, moving, registry
 from core.store.ballast import Ballast
 from core.store.database import Database
 from core.store.journal import Journal
@@ -188,6 +188,8 @@ class Engine:
             await registry.set_setting(db, "host", socket.gethostname())
             await registry.set_setting(db, "phase", Phase.RUNNING)
             moves = await moving.follow(db, configured)
+            if not self._repairs_only:
+                await mending.read_first(db)
             return await registry.configure_mirrors(db, configured), moves
 
         ids, moves = await journal.write(write)

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 
 from core.destinations.below import INDEX
 from core.destinations.spelling import folded
-from core.engine.agreement import agreed
+from core.engine.agreement import agreed, mended
 from core.engine.context import Context, MirrorRun
 from core.engine.denials import Denials
 from core.engine.room import ROOM_AGAIN_SECONDS
@@ -67,7 +67,7 @@ class Indexer:
         self._no_room: set[int] = set()
         """Filesets for whose index there was no room."""
         self._looking = self._cut_short = False
-        self._failures = 0
+        self._failures = self._vain_looks = 0
         self._denials = Denials()
         self.wake = asyncio.Event()
 
@@ -153,7 +153,7 @@ class Indexer:
             reason = f"it cannot be taken: {type(error).__name__}: {error}"
             await self._failed(product, row, SourceError(FailureKind.MALFORMED, reason))
             return
-        self._failures = 0
+        self._failures = self._vain_looks = 0
         self._denials.end(self._mirror.id)
         self._no_room.discard(row.id)
         self._queued(row.product_id)
@@ -176,9 +176,12 @@ class Indexer:
         if await agreed(self._context, row, listing):
             return
         if row.state is not FilesetState.DISCOVERED:
-            await self._replace(row)
+            if not row.looked_at or await mended(self._context, row, listing):
+                await self._replace(row)
+            else:
+                await journal.write(lambda db: mending.nothing_seen(db, row.id))
             return
-        reading = _Reading(row.id, self._mirror.destination.folds)
+        reading = _Reading(row, self._mirror.destination.folds)
         for number, batch in enumerate(listing.batches(), 1):
             reading.take(batch, listing.conflicts)
             await asyncio.sleep(0)
@@ -198,24 +201,37 @@ class Indexer:
     async def _replace(self, row: FilesetRow) -> None:
         """Have what was begun, or is published, by an index that upstream has changed since, begun anew."""
         journal, now = self._context.journal, self._context.now()
-        if row.state in (FilesetState.PUBLISHED, FilesetState.DAMAGED):
+        if row.published:
             await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
         else:
             await self._drop([row.id])
             await journal.write(lambda db: mending.begin_anew(db, row.id))
         self.wake.set()
 
+    async def _looked_in_vain(self, row: FilesetRow, error: SourceError) -> None:
+        """Leave a fileset as it is whose index can't be looked at; where that goes on, the others are, too."""
+        if error.host_wish:
+            self._hosts.rest(self._mirror.host, time.monotonic() + error.host_wish)
+        self._vain_looks += error.kind is FailureKind.TRANSIENT
+        journal, mirror = self._context.journal, self._mirror.id
+        if self._vain_looks >= FAILURES_TO_REST:
+            self._vain_looks = 0
+            await journal.write(lambda db: mending.give_up(db, mirror))
+        else:
+            await journal.write(lambda db: mending.nothing_seen(db, row.id))
+
     async def _failed(self, product: str, row: FilesetRow, error: SourceError) -> None:
-        if row.looked_at_again:
-            self._spare_the_host(row, error)
-            await self._context.journal.write(lambda db: mending.nothing_seen(db, row.id))
+        if row.looked_at:
+            await self._looked_in_vain(row, error)
             return
         if error.kind is FailureKind.DISK:
             await self._put_off(product, row, error)
             return
         now = self._context.now()
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
-        step = next_step(self._answered_as(error.kind, row), tries, now=now, retry_after=error.retry_after)
+        # no breaker knows other hosts: without a rest one of them could keep a run busy for as long as it has tries
+        wait = max(error.retry_after or 0.0, FIRST_REST) if error.elsewhere else error.retry_after
+        step = next_step(self._answered_as(error.kind, row), tries, now=now, retry_after=wait)
         if step.answer is Answer.PAUSE_MIRROR:
             reason = f"{product}/{row.name}: its index: {error.detail}"
             await self._stop(error.kind, reason)
@@ -261,9 +277,9 @@ class Indexer:
 
         One that fails again tells of itself only.
         """
-        if not error.host_fails:
+        if error.kind is not FailureKind.TRANSIENT:
             self._failures = 0
-        elif not row.attempts:
+        elif not (row.attempts or error.elsewhere):
             self._failures += 1
             if self._failures % FAILURES_TO_REST == 0:
                 self._hosts.spare(self._mirror.host, time.monotonic() + FIRST_REST)
@@ -274,11 +290,11 @@ class Indexer:
 class _Reading:
     """The rows of one index on their way into the state, in windows."""
 
-    def __init__(self, fileset: int, folds: bool):
+    def __init__(self, row: FilesetRow, folds: bool):
         self.files: list[ListedFile] = []
         self.refused = Refusals()
         self.count = self._bytes = 0
-        self._fileset = fileset
+        self._row = row
         self._apart = _Apart() if folds else None
 
     def take(self, batch: Sequence[ListedFile | Rejection], conflicts: Collection[str]) -> None:
@@ -300,8 +316,8 @@ class _Reading:
     async def store(self, db: Database) -> None:
         """Store the rows in hand."""
         if not self.count:
-            await filesets.begin_index(db, self._fileset)
-        await filesets.add_files(db, self._fileset, self.count, self.files)
+            await filesets.begin_index(db, self._row)
+        await filesets.add_files(db, self._row.id, self.count, self.files)
 
     def stored(self) -> None:
         """Let the rows in hand go, which are in the state."""

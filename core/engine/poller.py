@@ -123,18 +123,18 @@ class Poller:
         return self._hosts.asked_for(self.mirror.host, time.monotonic())
 
     async def poll(self) -> None:
-        """List the source, then each product that is mirrored."""
-        await self._look_for_mends()
+        """List the source, then each product that is mirrored; then look what upstream has mended."""
         self._failed_lists = 0
         self.failures = 0 if await self._root() else self.failures + 1
         await self._context.refresh()
         if self.mirror.working:
             await self._list_products(None)
+            await self._look_for_mends()
 
     async def _look_for_mends(self) -> None:
         """Have indexes read again that upstream may have mended; a service does so once in MENDED_SECONDS."""
         now, mirror = self._context.now(), self.mirror
-        if now - self._mends_sought >= MENDED_SECONDS and mirror.working:
+        if now - self._mends_sought >= MENDED_SECONDS:
             self._mends_sought = now
             if await self._context.journal.write(lambda db: mending.look_again(db, mirror.id, now)):
                 await self._discovered(())
@@ -162,7 +162,7 @@ class Poller:
                     await self._list(batch, chosen.selects, now)
         except SourceError as error:
             kind, detail, rests = error.kind, error.detail, self._only_rests(error)
-            self._failed_lists = FAILURES_TO_REST - 1 if error.host_fails else 0
+            self._failed_lists = FAILURES_TO_REST - 1 if kind is FailureKind.TRANSIENT else 0
             await self._refused(error, None)
         filesets = f"{config.filesets} but not {config.exclude_filesets}"
         await self._context.journal.write(
@@ -207,7 +207,7 @@ class Poller:
                 self._failed_lists = 0
             except SourceError as error:
                 if not isinstance(error, LeftAlone):
-                    self._failed_lists = self._failed_lists + 1 if error.host_fails else 0
+                    self._failed_lists = self._failed_lists + 1 if error.kind is FailureKind.TRANSIENT else 0
                 await self._refused(error, product)
 
     def _spare_the_host(self) -> None:

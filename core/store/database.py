@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import sqlite3
@@ -79,6 +80,7 @@ class Database:
         SQLite needs files of its own beside the state. Where it can't make them, a state without a log is read as it
         is: whoever changed it would have one.
         """
+        _demand_file(path)
         try:
             return await cls.open_reader(path)
         except StateError:
@@ -270,6 +272,10 @@ def _has_log(path: Path) -> bool:
 def _demand_file(path: Path) -> None:
     if not path.is_file():
         raise StateError(f"{path}: there is no state file; start the engine first")
+    if not os.access(path, os.R_OK, effective_ids=True):  # to close it, had it been opened, would end SQLite's locks
+        raise refused(
+            f"{path}: the state file cannot be read", PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        )
 
 
 def _refuse_network_file_system(folder: Path) -> None:

@@ -49,13 +49,14 @@ async def to_index_again(db: Database, products: Sequence[int], now: float, limi
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_again
             WHERE {_OF_PRODUCTS} AND state = 'discovered' AND trouble <> ''
               AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now)
-                   OR (trouble = 'quarantined' AND reread))
+                   OR (trouble = 'quarantined' AND reread = {mending.LOOK}))
             ORDER BY priority DESC, place LIMIT :limit""",
         keys,
     )
     again = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
-            WHERE {_OF_PRODUCTS} AND state IN ('queued', 'transferring', 'published', 'damaged') AND reread
+            WHERE {_OF_PRODUCTS} AND reread
+              AND (state = 'published' OR state IN ('queued', 'transferring') AND reread = {mending.LOOK})
               AND (next_try IS NULL OR next_try <= :now)
             LIMIT :limit""",
         keys,
@@ -63,9 +64,12 @@ async def to_index_again(db: Database, products: Sequence[int], now: float, limi
     return [fileset_row(row) for row in [*failed, *again]]
 
 
-async def begin_index(db: Database, fileset: int) -> None:
-    """Forget the file rows of an index that was never completed, or is to be replaced."""
-    await db.run("DELETE FROM files WHERE id BETWEEN ? AND ?", file_range(fileset))
+async def begin_index(db: Database, fileset: FilesetRow) -> None:
+    """Forget what is known of an index that was never completed, or is to be replaced: from now on it is unknown."""
+    await db.run("DELETE FROM files WHERE id BETWEEN ? AND ?", file_range(fileset.id))
+    if fileset.index_sha256 is not None:
+        await db.run("UPDATE filesets SET index_sha256 = NULL WHERE id = ?", (fileset.id,))
+        await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
 
 
 async def add_files(db: Database, fileset: int, start: int, files: Sequence[ListedFile]) -> None:
@@ -90,8 +94,6 @@ async def index_read(
                WHERE id BETWEEN ? AND ? AND name IN (SELECT value FROM json_each(?))""",
             (first, last, table(sorted(conflicts))),
         )
-    if fileset.index_sha256 is not None:
-        await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset.id,))
     await db.run_many(
         """INSERT INTO rejections (product_id, mirror_id, fileset_id, line, name, reason, seen_at)
            SELECT id, mirror_id, ?, ?, ?, ?, ? FROM products WHERE id = ?
@@ -123,8 +125,12 @@ async def index_confirmed(db: Database, fileset: int, now: float) -> None:
 
 
 async def index_replaced(db: Database, fileset: int, now: float) -> None:
-    """Begin a new revision of a published fileset whose index has changed upstream."""
-    await db.run("UPDATE filesets SET state = 'superseded', reread = 0, trouble = '' WHERE id = ?", (fileset,))
+    """Begin a new revision of a fileset whose index has changed upstream, if it is published still."""
+    superseded = (
+        "UPDATE filesets SET state = 'superseded', reread = 0, trouble = '' WHERE id = ? AND state = 'published'"
+    )
+    if not await db.run(superseded, (fileset,)):
+        return
     await db.run("DELETE FROM rejections WHERE fileset_id = ?", (fileset,))
     await db.run(
         """INSERT INTO filesets

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from core.store.database import Database
-from core.store.ids import sql_in_range
+from core.store.ids import file_range, sql_in_range
 
+LOOK = 2
+"""What stands in `reread` of a fileset whose index is looked at: if nothing comes of that, nothing has happened."""
 MOST = 1000
 """Indexes of a mirror that are looked at again at a time, any of those that may have been mended."""
 EMPTY_SECONDS = 86_400.0
@@ -15,7 +17,7 @@ was being written.
 _CANDIDATES = f"""
     SELECT s.id FROM products p JOIN filesets s INDEXED BY filesets_trouble ON s.product_id = p.id AND s.trouble <> ''
     WHERE p.mirror_id = :mirror AND p.selected
-      AND (s.state = 'discovered' AND s.trouble = 'quarantined'
+      AND (s.state IN ('discovered', 'published') AND s.trouble = 'quarantined'
            OR s.state IN ('queued', 'transferring') AND s.failure_kind IS NULL AND EXISTS (
                SELECT 1 FROM files f INDEXED BY files_aside
                WHERE {sql_in_range("f.id", "s.id")} AND f.state IN ('retry_wait', 'quarantined')
@@ -30,13 +32,13 @@ _CANDIDATES = f"""
 
 
 async def look_again(db: Database, mirror: int, now: float) -> int:
-    """Have indexes of a mirror read again that upstream may have mended; return how many.
+    """Have indexes of a mirror looked at that upstream may have mended; return how many.
 
     They are those of filesets that are in trouble by what is listed, that have refused rows, or that are empty.
     """
     return await db.run(
-        f"""UPDATE filesets SET reread = 1
-            WHERE id IN (SELECT id FROM ({_CANDIDATES}) ORDER BY random() LIMIT :most)""",
+        f"""UPDATE filesets SET reread = {LOOK}
+            WHERE NOT reread AND id IN (SELECT id FROM ({_CANDIDATES}) ORDER BY random() LIMIT :most)""",
         {"mirror": mirror, "since": now - EMPTY_SECONDS, "most": MOST},
     )
 
@@ -46,11 +48,45 @@ async def nothing_seen(db: Database, fileset: int) -> None:
     await db.run("UPDATE filesets SET reread = 0 WHERE id = ?", (fileset,))
 
 
+async def give_up(db: Database, mirror: int) -> None:
+    """Look at no further index of a mirror."""
+    await db.run(
+        f"""UPDATE filesets SET reread = 0 WHERE reread AND reread = {LOOK}
+            AND product_id IN (SELECT id FROM products WHERE mirror_id = ?)""",
+        (mirror,),
+    )
+
+
+async def in_use(db: Database, fileset: int, most: int) -> set[str] | None:
+    """Return the names of the files of a fileset of which nothing is wrong; None if they are more than `most`."""
+    first, last = file_range(fileset)
+    fine = "id BETWEEN ? AND ? AND state NOT IN ('retry_wait', 'quarantined')"
+    if await db.value(f"SELECT count(*) FROM files WHERE {fine}", (first, last)) > most:
+        return None
+    return {row["name"] for row in await db.rows(f"SELECT name FROM files WHERE {fine}", (first, last))}
+
+
+async def known_wrong(db: Database, fileset: int) -> tuple[int, int]:
+    """Return how many rows of the index of a fileset were refused, as far as they were kept, and how many conflict."""
+    refused = await db.value("SELECT rejected FROM filesets WHERE id = ?", (fileset,))
+    conflicts = await db.value(
+        """SELECT count(*) FROM files INDEXED BY files_aside WHERE id BETWEEN ? AND ?
+           AND state IN ('retry_wait', 'quarantined') AND failure_kind = 'conflict'""",
+        file_range(fileset),
+    )
+    return int(refused), int(conflicts)
+
+
 async def begin_anew(db: Database, fileset: int) -> None:
     """Have the index of a fileset read that has changed since its transfer was begun."""
-    await db.run(
-        """UPDATE filesets SET state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL,
-                               failure = NULL, next_try = NULL
-           WHERE id = ? AND state IN ('queued', 'transferring')""",
-        (fileset,),
-    )
+    await db.run(f"UPDATE filesets SET {_ANEW} WHERE id = ? AND {_BEGUN}", (fileset,))
+
+
+async def read_first(db: Database) -> None:
+    """Have indexes read that were to be read again before their filesets were repaired by the old ones."""
+    await db.run(f"UPDATE filesets SET {_ANEW} WHERE reread AND reread <> {LOOK} AND {_BEGUN}")
+
+
+_ANEW = """state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL, failure = NULL,
+           next_try = NULL"""
+_BEGUN = "state IN ('queued', 'transferring')"

@@ -94,7 +94,8 @@ async def same_files(db: Database, fileset: int, start: int, files: Sequence[Lis
     listed = table((one.name, one.size, one.digest, storable(one.type), dump_columns(one.columns)) for one in files)
     same = await db.value(
         f"""SELECT count(*) FROM json_each(?) JOIN files f ON f.id = ? + key
-            WHERE (f.name, f.size, f.digest, f.type, f.columns) IS ({fields(5)})""",
+            WHERE (f.name, ifnull(f.listed_size, f.size), iif(f.listed_size IS NULL, f.digest, f.listed_digest),
+                   f.type, f.columns) IS ({fields(5)})""",
         (listed, file_id(fileset, start)),
     )
     return bool(same == len(files))

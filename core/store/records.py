@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from core.errors import FailureKind
 from core.model import Columns, FilesetState, FileState, Trouble
+from core.store import mending
 
 ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 """A byte that was not UTF-8, as `storable` writes it."""
@@ -50,8 +51,8 @@ class FilesetRow:
     index_sha256: str | None
     inode: str | None
     next_try: float | None
-    reread: bool
-    """Its index is to be read, whatever became of it since it was."""
+    reread: int
+    """Its index is to be read, whatever became of it since it was (1), or looked at (mending.LOOK)."""
 
     @property
     def published(self) -> bool:
@@ -59,10 +60,9 @@ class FilesetRow:
         return self.state is FilesetState.PUBLISHED
 
     @property
-    def looked_at_again(self) -> bool:
-        """True if its index is read only to see whether it has changed: if it can't be, nothing has happened."""
-        begun = self.state not in (FilesetState.DISCOVERED, FilesetState.PUBLISHED)
-        return self.reread and (begun or self.trouble is Trouble.QUARANTINED)
+    def looked_at(self) -> bool:
+        """True if its index is read only to see what upstream has mended: if it can't be, nothing has happened."""
+        return self.reread == mending.LOOK
 
 
 FILESET_COLUMNS = (
@@ -77,7 +77,6 @@ def fileset_row(row: sqlite3.Row) -> FilesetRow:
     values["state"] = FilesetState(row["state"])
     values["trouble"] = Trouble(row["trouble"])
     values["failure_kind"] = FailureKind(row["failure_kind"]) if row["failure_kind"] else None
-    values["reread"] = bool(row["reread"])
     return FilesetRow(**values)
 
 

@@ -117,7 +117,7 @@ INITIAL: Migration = (
         bytes         INTEGER NOT NULL DEFAULT 0,
         rejected      INTEGER NOT NULL DEFAULT 0,   -- rows of its index that were refused
         index_sha256  TEXT,
-        reread        INTEGER NOT NULL DEFAULT 0,   -- its index has to be read again before anything else
+        reread        INTEGER NOT NULL DEFAULT 0,   -- its index has to be read again before anything else; 2: looked at
         discovered_at REAL NOT NULL,
         queued_at     REAL,
         published_at  REAL,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.servers.datastore import DataStore, Fault
 from tests.whole.service import seen
-from tests.whole.site import Site, fill
+from tests.whole.site import Site, fill, register
 
 PLACE = "prod0/o470.chip.1"
 INDEX = f"{PLACE}/index.txt"
@@ -76,6 +76,79 @@ def test_what_upstream_mends_is_taken_up_by_the_next_run(
     datastore.heal()
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
+
+
+@pytest.mark.parametrize("harm", [refused_row, wrong_digest])
+def test_an_index_that_is_looked_at_while_it_is_written_costs_no_file(
+    site: Site, datastore: DataStore, harm: Callable[[bytes], bytes]
+) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    index = datastore.index(INDEX)
+    datastore.fault(INDEX, Fault.replace(harm(index)), times=None)
+    assert site.once()["exit_code"] == 3
+    before = site.published()
+    for lines in (1, 2):
+        datastore.heal()
+        datastore.fault(INDEX, Fault.replace(b"".join(index.splitlines(keepends=True)[:lines])), times=None)
+        assert site.once()["exit_code"] == 3
+        assert site.published() == before
+    datastore.heal()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+@pytest.mark.parametrize(("harm", "code"), [(wrong_digest, 3), (refused_row, 3), (half_written, 0)])
+def test_an_index_that_says_the_same_in_other_words_costs_nothing(
+    site: Site, datastore: DataStore, harm: Callable[[bytes], bytes], code: int
+) -> None:
+    fill(datastore, products=1, filesets=3)
+    revision = "SELECT revision, published_at FROM filesets ORDER BY id"
+    for run in range(3):
+        datastore.heal()
+        comment = f"# generated {run}\n".encode()
+        datastore.fault(INDEX, Fault.replace(harm(datastore.index(INDEX)) + comment), times=None)
+        assert site.once()["exit_code"] == code
+        if run == 0:
+            before = seen(site, revision)
+            datastore.forget()
+    assert seen(site, revision) == before
+    assert datastore.requested("*.fits") == []
+
+
+def test_an_index_that_changes_and_comes_back_is_taken_whole(site: Site, datastore: DataStore) -> None:
+    """The other one is refused when its first rows have been stored."""
+    expected = fill(datastore, products=1, filesets=2, files=1)
+    content = {f"f{n}": b"|%d" % n for n in range(2500)}
+    datastore.add_fileset("prod0", "many", {**content}, registered="2026-11-01T00:00:00Z")
+    index = datastore.index("prod0/many/index.txt")
+    datastore.fault("prod0/many/f7", Fault.flip(1), times=None)
+    assert site.once()["exit_code"] == 3
+    datastore.fault("prod0/many/index.txt", Fault.replace(index + b"huge|1125899906842624|||\n"), times=None)
+    assert site.once()["exit_code"] == 3
+    assert site.run("retry", "many").code == 0
+    assert site.once()["exit_code"] == 3
+    datastore.heal()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected | {f"prod0/many/{name}": body for name, body in content.items()}
+
+
+def test_what_was_published_empty_and_is_gone_is_no_failure(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=3)
+    datastore.add_fileset("prod0", "empty", {}, registered="2026-11-01T00:00:00Z")
+    assert site.once()["exit_code"] == 0
+    datastore.withdraw("prod0", "empty")
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_what_is_looked_at_in_vain_keeps_no_new_fileset_out(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=20, files=1)
+    datastore.fault("*/o470.chip.*.0.fits", Fault.status(404), times=None)
+    assert site.once()["exit_code"] == 3
+    datastore.fault("*/o470.chip.*/index.txt", Fault.status(503), times=None)
+    added = register(datastore, "prod0", "new", files=1)
+    assert site.once()["exit_code"] == 3
+    assert site.published() == added
 
 
 def test_an_index_that_cannot_be_looked_at_changes_nothing(site: Site, datastore: DataStore) -> None:

@@ -247,3 +247,14 @@ def test_a_signal_that_comes_before_there_is_anything_to_save(
 
 def in_state(site: Site, state: str) -> list[str]:
     return [name for name, other in states(site).items() if other == state]
+
+
+def test_a_signal_that_comes_when_all_is_told_changes_nothing(site: Site, datastore: DataStore) -> None:
+    fill(datastore, products=1, filesets=1)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+        process = site.start("--once", "--json")
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == told["exit_code"] == 0, err

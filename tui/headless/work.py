@@ -36,7 +36,7 @@ from tui.headless.parting import part
 from tui.headless.progress import ClearsLine, ProgressLine, terminal_can_draw
 from tui.headless.scratch import copy_of
 from tui.headless.state_errors import state_errors_told
-from tui.signals import end_at_once, heed
+from tui.signals import heed, pass_over
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(work)
     finally:
-        end_at_once()
+        pass_over()
 
 
 async def _once(config: Config, options: Options, *, plan: bool = False) -> tuple[Result, Report]:
@@ -162,6 +162,7 @@ async def run_engine(engine: Engine, *, show: bool = True) -> Result:
     try:
         return await engine.run()
     finally:
+        pass_over(asyncio.get_running_loop())
         if drawing is not None:
             drawing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -196,6 +196,20 @@ def test_a_root_that_the_system_refuses_stops_the_whole_mirror() -> None:
     assert refusal.value.whole
 
 
+@pytest.mark.parametrize("where", ["product", "product/fileset", ".mirrortui/staging/below", "link"])
+def test_a_root_within_the_tree_of_another_mirror_is_refused(
+    destination: PosixDestination, root: Path, tmp_path: Path, where: str
+) -> None:
+    (root / "product").mkdir()
+    (tmp_path / "link").symlink_to(root / "product")
+    destination.mark("its own")
+    inner = tmp_path / "link" if where == "link" else root / where
+    with pytest.raises(DiskError, match="is the tree of another mirror; choose a folder apart from it") as refused:
+        PosixDestination(inner, Durability.NONE, "other").open()
+    assert refused.value.whole
+    assert not (inner / ".mirrortui").exists()
+
+
 def test_a_root_whose_parent_is_missing_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="mount its disk, or make it"):
         PosixDestination(tmp_path / "not mounted" / "data", Durability.NONE, OWNER).open()

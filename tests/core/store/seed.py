@@ -76,7 +76,7 @@ async def read_index(
     """Store a fileset's index, as the indexer does."""
     row = await fileset(db, name)
     async with db.transaction():
-        await filesets.begin_index(db, row.id)
+        await filesets.begin_index(db, row)
         await filesets.add_files(db, row.id, 0, files)
         await filesets.index_read(db, row, sha256, rejected, conflicts, NOW)
     return await fileset(db, name)

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.model import FilesetState, FileState
-from core.store import filesets
 from core.store.database import Database, IllegalTransition
-from core.store.ids import file_id
+from core.store.ids import file_id, file_range
 from tests.core.store.seed import add_mirror, counted, recounted
 
 FILESETS = 4
@@ -55,7 +54,7 @@ async def _step(db: Database, products: list[int], what: str, number: int, value
         case "size", size:
             await db.run("UPDATE filesets SET files = ? % 97, bytes = ? WHERE id = ?", (size, size, number))
         case "forget", _:
-            await filesets.begin_index(db, number)
+            await db.run("DELETE FROM files WHERE id BETWEEN ? AND ?", file_range(number))
             await db.run("DELETE FROM filesets WHERE id = ?", (number,))
 
 

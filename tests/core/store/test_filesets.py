@@ -70,7 +70,7 @@ async def test_conflicting_and_refused_rows_are_set_aside_and_shown(db: Database
 
 async def test_an_index_that_was_not_finished_is_begun_anew(db: Database, product: int) -> None:
     row = await fileset(db, "a")
-    await filesets.begin_index(db, row.id)
+    await filesets.begin_index(db, row)
     await filesets.add_files(db, row.id, 0, some_files(9))
     again = await read_index(db, "a", some_files(2))
     assert again.files == 2
@@ -79,7 +79,7 @@ async def test_an_index_that_was_not_finished_is_begun_anew(db: Database, produc
 
 async def test_an_index_read_for_a_fileset_that_was_held_meanwhile_queues_nothing(db: Database, product: int) -> None:
     row = await fileset(db, "a")
-    await filesets.begin_index(db, row.id)
+    await filesets.begin_index(db, row)
     await filesets.add_files(db, row.id, 0, some_files())
     await operate.hold(db, [row.id])
     await filesets.index_read(db, row, "cd" * 32, [], [], NOW)
