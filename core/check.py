@@ -68,7 +68,7 @@ async def _examine_destination(mirror: Mirror, min_free: Space) -> AsyncGenerato
         words = f"{display(mirror.destination)}: can't be written to: {error.strerror}; choose another destination"
         yield Finding(Verdict.BAD, words, ExitCode.DISK)
     if found.free is not None and found.total and found.free <= (spare := min_free.of(found.total)):
-        room = f"{format_bytes(found.free)} are free, of which min_free keeps {format_bytes(spare)}"
+        room = f"{format_bytes(found.free)} free, min_free keeps {format_bytes(spare)}"
         words = f"{display(mirror.destination)}: no room: {room}; free some space, or choose another destination"
         yield Finding(Verdict.BAD, words, ExitCode.DISK)
 

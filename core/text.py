@@ -1,4 +1,4 @@
-"""The one door through which foreign text reaches a terminal, a log or a CSV."""
+"""The one door through which foreign text reaches a terminal or a log."""
 
 from __future__ import annotations
 

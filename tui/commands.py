@@ -103,7 +103,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     _work("now", "a", "Queue now", "Fetch this next, before all others, without waiting.", FILESETS, "Now"),
     _work("hold", "h", "Hold or release", "Stop a fileset until it is released; release a held one.", FILESETS, "Hold"),
-    _work("pause", "p", "Pause or resume", "Stop the row's product, or let it go on.", SUBJECTS, "Pause"),
+    _work("pause", "p", "Pause or resume", "Stop the row's product, or let it or its mirror go on.", SUBJECTS, "Pause"),
     _work("cancel", "x", "Cancel", "Give a fileset up, and drop what was fetched of it.", FILESETS, "Cancel"),
     _work("poll", "u", "Poll now", "Look at once for what is new in the source.", SUBJECTS, "Poll", LISTS - _QUEUE),
     _work("verify", "v", "Verify", "Read again what is published, and compare it with its digests.", SUBJECTS),
@@ -146,7 +146,7 @@ COMMANDS: tuple[Command, ...] = (
     _move("next_pane", "tab", "Next pane", "Round after the last one."),
     _move("previous_pane", "shift+tab", "Previous pane", "Round before the first one."),
     Command("help", ("?",), "Help", "Show all commands and their keys.", "Program", footer="Help"),
-    Command("palette", ("ctrl+p", ":"), "Palette", "Find a command by its name.", "Program", footer="Palette"),
+    Command("palette", ("ctrl+p", ":"), "Palette", "Find a command by its name.", "Program", footer="All"),
     Command("theme", ("T",), "Theme", "Choose the colours: dark, light, high contrast, the terminal's own.", "Program"),
     Command("redraw", ("ctrl+l",), "Redraw", "Paint the screen anew.", "Program"),
     Command(

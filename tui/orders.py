@@ -220,14 +220,25 @@ class Orders:
         await self._on_filesets("move_down", CommandKind.MOVE, "Move {} down?", words, "down")
 
     async def do_pause(self) -> None:
-        """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused."""
+        """Pause the products that are hit, and mirrors that have a row of their own; resume them if all are paused.
+
+        What is not paused, and stands because its mirror was stopped, is resumed with that.
+        """
         found, of_filesets = await self._hits.products()
         chosen = {(hit.mirror, hit.product) for hit in found}
         overview = self._main.snapshot.overview
         lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
-        mirrors = [one for one in (overview.mirrors if overview else ()) if (one.name, "") in chosen]
+        stopped = {one.name for one in (overview.mirrors if overview else ()) if one.stopped}
+        whole_mirrors = {line.mirror for line in lines if line.mirror in stopped and not line.paused}
+        mirrors = [
+            one
+            for one in (overview.mirrors if overview else ())
+            if (one.name, "") in chosen or one.name in whole_mirrors
+        ]
         targets: dict[str, tuple[str, str | None, str | None]] = {
-            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused) for line in lines
+            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused)
+            for line in lines
+            if line.paused or line.mirror not in whole_mirrors
         }
         targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
         paused = bool(targets) and all(held for _, _, held in targets.values())

@@ -15,6 +15,8 @@ from tui.keymap import label
 
 NOT_NOW = 0.001
 """What the score of a command that can't be given is multiplied by."""
+BEGINS = 100.0
+"""What is added if a word of the title begins so: more than letters that are scattered over it can give."""
 
 
 class CommandProvider(Provider):
@@ -29,7 +31,8 @@ class CommandProvider(Provider):
     async def search(self, query: str) -> Hits:
         """Yield the commands whose title is like `query`, and those whose other words, or whose help, contain it.
 
-        Those that can't be given come last. A colon before the query, as editors want it, is no part of it.
+        Those come first of which a word begins with it, and among equals those that can be given. A colon before the
+        query, as editors want it, is no part of it.
         """
         query = query.removeprefix(":").strip().lower()
         if not query:
@@ -43,6 +46,7 @@ class CommandProvider(Provider):
             )
             if score:
                 score *= 1.0 if why is None else NOT_NOW
+                score += BEGINS * any(word.startswith(query) for word in command.title.lower().split())
                 prompt = self._prompt(command, matcher.highlight(command.title), why)
                 yield Hit(score, prompt, self._run(command), text=command.title)
 

@@ -41,7 +41,7 @@ class Wishes:
     async def send(self, kind: CommandKind, target: Target) -> None:
         """Write one command, and tell what became of it. Raises StateError if the state can't be opened."""
         async with await Database.open_reader(self._state) as db:
-            number = await commands.append(db, kind, target, time.time())
+            number = await self._write(db, kind, target)
             if attach.find(self._state) is None:
                 self._tell(f"{kind}: noted; no engine runs, the next one will do it", "warning")
                 await self._answered(db, kind, number, PATIENCE_SECONDS)  # by an engine that was just being started
@@ -50,6 +50,15 @@ class Wishes:
             elif not await self._answered(db, kind, number, SILENT_SECONDS):
                 self._tell(f"{kind}: waiting for the engine", seconds=PATIENCE_SECONDS)
                 await self._wait(db, kind, number, PATIENCE_SECONDS)
+
+    async def _write(self, db: Database, kind: CommandKind, target: Target) -> int:
+        """Write one command as soon as the engine, which may be at a long write of its own, leaves room for it."""
+        words = f"{kind}: waiting for the engine"
+        told = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._tell, words, "information", PATIENCE_SECONDS)
+        try:
+            return await commands.append(db, kind, target, time.time())
+        finally:
+            told.cancel()
 
     async def _wait(self, db: Database, kind: CommandKind, number: int, patience: float) -> None:
         if not await self._answered(db, kind, number, patience):

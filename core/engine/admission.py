@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
+from typing import TypeVar
 
 from core.destinations.base import Expected, Found, Place
 from core.engine.context import Context, MirrorRun
@@ -19,6 +20,8 @@ from core.store import files, filesets, registry
 from core.store.database import Database
 from core.store.ids import fileset_of
 from core.store.records import FileRow, FilesetRow
+
+T = TypeVar("T")
 
 WINDOW = 512
 """File rows loaded at a time."""
@@ -101,6 +104,16 @@ class Admission:
         self._revoked |= gone & self._coming
         self._resumable = deque(one for one in self._resumable if one not in gone)
         await self._scheduler.drop(gone)
+
+    async def apart(self, found: Collection[int], change: Callable[[], Awaitable[T]]) -> T:
+        """Change the state of filesets of which nothing is under way; return what `change` does.
+
+        What was on its way into the schedule before the change, and came there during it, is taken out after it.
+        """
+        await self.drop(found)
+        done = await change()
+        await self.drop(found)
+        return done
 
     async def give_back(self) -> None:
         """Return filesets to the queue of which nothing has come yet: the engine is ending, and begins nothing new."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from typing import TypeVar
 
 from core.engine.admission import Admission
 from core.engine.context import Context
@@ -20,7 +21,8 @@ from core.store.commands import Command, Target
 from core.store.database import Database, IllegalTransition
 from core.store.events import AUDIT
 from core.store.identity import hurts_all
-from core.store.operate import NothingMatches
+from core.store.journal import Operation
+from core.store.operate import Matching, NothingMatches
 from core.units import counted
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.1
 """Commands are looked for at least this often: a key's effect has to be seen within 0.3 s."""
 
+T = TypeVar("T")
 Answers = Mapping[CommandKind, Callable[[Command], Awaitable[str]]]
 
 
@@ -101,19 +104,21 @@ class Control:
     async def _on_filesets(self, command: Command) -> str:
         kind = command.kind or CommandKind.HOLD
         found = await operate.matching(self._context.db, command.target, kind)
-        await self._admission.drop(found.ids)
-        done = counted(len(found.ids), "fileset") + (left_out(found) or _named(command.target))
-        await effect(self._context, command, lambda db: ACTIONS[kind](db, found.ids), lambda _: done)
+        words = counted(len(found.ids), "fileset") + (left_out(found) or _named(command.target))
+        done = await self._apart(found, command, lambda db: ACTIONS[kind](db, found.ids), lambda _: words)
         if kind is CommandKind.CANCEL:
             await self._admission.drop_staging(found.ids)
         return done
+
+    async def _apart(self, found: Matching, command: Command, change: Operation[T], words: Callable[[T], str]) -> str:
+        """Change the state of filesets, of which nothing is under way meanwhile, as `effect` does."""
+        return await self._admission.apart(found.ids, lambda: effect(self._context, command, change, words))
 
     async def _retry(self, command: Command) -> str:
         found = await operate.to_retry(self._context.db, command.target)
         mirrors = await registry.mirrors_of(self._context.db, found.ids)
         rests = await asked_rests(self._context, set(mirrors.values()))
         waits = _waiting(await operate.paused_among(self._context.db, found.ids), len(found.ids))
-        await self._admission.drop(found.ids)
 
         async def write(db: Database) -> tuple[int, int]:
             published = await operate.retry(db, found.ids, command.target.kind)
@@ -127,13 +132,12 @@ class Control:
             told += [f"{counted(relisted, 'product')} will be listed again"] if relisted else []
             return (", ".join(told) or "nothing has failed") + waits + (f"; {rests}" if rests else "") + left_out(found)
 
-        return await effect(self._context, command, write, words)
+        return await self._apart(found, command, write, words)
 
     async def _accept(self, command: Command) -> str:
         if not (command.target.filesets or command.target.product):
             raise NothingMatches("say which filesets")
         found = await operate.matching(self._context.db, command.target, CommandKind.ACCEPT)
-        await self._admission.drop(found.ids)
         now = self._context.now()
 
         def words(files: tuple[int, int]) -> str:
@@ -146,7 +150,7 @@ class Control:
             rest = f"; {unseen}, can be" if left else ""
             return f"{counted(accepted, 'file')} accepted as seen, fetched again{rest}{left_out(found)}"
 
-        return await effect(self._context, command, lambda db: evidence.accept(db, found.ids, command.who, now), words)
+        return await self._apart(found, command, lambda db: evidence.accept(db, found.ids, command.who, now), words)
 
     async def _pause(self, command: Command) -> str:
         reason = f"by {command.who}" if command.kind is CommandKind.PAUSE else None

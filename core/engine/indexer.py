@@ -42,11 +42,13 @@ LARGE = 10_000
 MAX_BYTES = 2**50
 """Largest size of a fileset that is believed (1 PiB)."""
 
+Apart = Callable[[Collection[int], Callable[[], Awaitable[None]]], Awaitable[None]]
+
 
 class Indexer:
     """Brings filesets of one mirror from discovered to queued; `queued` is told of each product that got one.
 
-    `drop` takes filesets out of the schedule whose index has changed since they were begun.
+    `apart` makes changes to filesets of which nothing is under way.
     """
 
     def __init__(
@@ -55,13 +57,13 @@ class Indexer:
         mirror: MirrorRun,
         hosts: Hosts,
         queued: Callable[[int], None],
-        drop: Callable[[Sequence[int]], Awaitable[None]],
+        apart: Apart,
     ):
         self._context = context
         self._mirror = mirror
         self._hosts = hosts
         self._queued = queued
-        self._drop = drop
+        self._apart = apart
         self._next: deque[FilesetRow] = deque()
         self._reading: dict[int, asyncio.Task[None]] = {}
         self._no_room: set[int] = set()
@@ -204,8 +206,7 @@ class Indexer:
         if row.published:
             await journal.write(lambda db: filesets.index_replaced(db, row.id, now))
         else:
-            await self._drop([row.id])
-            await journal.write(lambda db: mending.begin_anew(db, row.id))
+            await self._apart([row.id], lambda: journal.write(lambda db: mending.begin_anew(db, row.id)))
         self.wake.set()
 
     async def _looked_in_vain(self, row: FilesetRow, error: SourceError) -> None:

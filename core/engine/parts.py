@@ -86,7 +86,7 @@ class Parts:
         context.publishing = self.publisher.holds
         queued = self.admission.queued
         listed = [] if context.repairs_only else list(context.mirrors.values())
-        self.indexers = [Indexer(context, mirror, hosts, queued, self.admission.drop) for mirror in listed]
+        self.indexers = [Indexer(context, mirror, hosts, queued, self.admission.apart) for mirror in listed]
         self.pollers = [Poller(context, mirror, hosts, self._discovered) for mirror in listed]
         self.limits = Limits(context, self.scheduler, executor)
         self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)

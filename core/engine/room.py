@@ -34,7 +34,7 @@ class Room:
         return self.most - self.promised
 
     def __str__(self) -> str:
-        return f"{format_bytes(max(0, self.free))} are free, of which min_free keeps {format_bytes(self.spare)}"
+        return f"{format_bytes(max(0, self.free))} free, min_free keeps {format_bytes(self.spare)}"
 
 
 async def find_room(context: Context, mirror: MirrorRun, runs: Iterable[Run]) -> Room:
@@ -47,7 +47,7 @@ async def find_room(context: Context, mirror: MirrorRun, runs: Iterable[Run]) ->
     free, total = await context.in_thread(mirror.destination.space)
     room = Room(free, context.config.engine.min_free.of(total), promised)
     if room.most <= 0 and not promised:
-        raise DiskError(f"{mirror.config.destination}: disk full: {room}", whole=True)
+        raise DiskError(f"disk full: {room}: {mirror.config.destination}", whole=True)
     return room
 
 

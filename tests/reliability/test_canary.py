@@ -259,6 +259,7 @@ def test_the_traceback_of_a_bug_tells_no_secret(
 def test_a_dashboard_that_breaks_tells_no_secret(canaries: CanarySite) -> None:
     with Terminal([COMMAND[0], "-c", SCREEN_BUG], 200, 40, canaries.environment, canaries.folder) as terminal:
         assert terminal.wait() == 1
+        assert terminal.left_clean() == []
         canaries.told.append(terminal.written.decode("latin-1"))
     assert "the screen is broken" in canaries.told[-1]
     assert "'**********'" in canaries.told[-1]

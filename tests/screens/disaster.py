@@ -44,9 +44,8 @@ async def _sources(db: Database) -> None:
         "UPDATE products SET alarm = 'upstream lists nothing any more; nothing was deleted' WHERE name = 'diff-nightly'"
     )
     await db.run(
-        """UPDATE mirrors SET stopped_kind = 'disk', stopped = '/srv/mirror/cmip: disk full: '
-               || 'CMIP6.ScenarioMIP.tas.04318 needs 5.3 GB, 1.9 GB are free, of which min_free keeps 1.9 GB'
-           WHERE name = 'cmip'"""
+        """UPDATE mirrors SET stopped_kind = 'disk',
+                  stopped = 'disk full: 1.9 GB free, min_free keeps 1.9 GB: /srv/mirror/cmip' WHERE name = 'cmip'"""
     )
     await db.run("UPDATE disks SET free = 1900000000, total = 38000000000 WHERE mirror_id = 2")
     await db.run(
@@ -82,7 +81,7 @@ async def _events(db: Database) -> None:
         (1480, "error", "ps1", "gpc1-raw", f"not listed: {DOWN.format('gpc1-raw')}"),
         (1470, "warning", "ps1", "gpc1-raw", "transient: 3,780 files, first gpc1-raw.44119/chip.00.fits: tried again"),
         (1200, "error", "ps1", "diff-nightly", "upstream lists nothing any more; nothing was deleted"),
-        (600, "error", "cmip", None, "stopped: /srv/mirror/cmip: disk full"),
+        (600, "error", "cmip", None, "stopped: disk full: 1.9 GB free, min_free keeps 1.9 GB: /srv/mirror/cmip"),
         (60, "error", "lsst", None, "stopped: the server's certificate is refused: it has expired"),
     ]
     await db.run_many(

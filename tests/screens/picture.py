@@ -6,7 +6,10 @@ Nothing in the SVG depends on anything but the screen.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape, unescape
@@ -27,6 +30,8 @@ WIDTH, HEIGHT, FONT_SIZE, BASELINE = 10, 20, 16.6, 15
 MARGIN = 8
 FONTS = ("DejaVu Sans Mono", "Liberation Mono", "Menlo", "Consolas", "monospace")
 DIM = 0.4
+PNG_HEADER = 33
+"""The bytes with which each PNG begins: its magic ones, and the chunk that tells its size."""
 WIDE, SMALL = (120, 40), (80, 24)
 """The terminals for which the screens were designed."""
 BLANK = " \N{NO-BREAK SPACE}"
@@ -103,10 +108,27 @@ def png(svg: str) -> bytes:
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, monospace_family=FONTS[0]))
 
 
+def signed_png(svg: str) -> bytes:
+    """Return `svg` as PNG with a signature, by which `was_made_of` knows it again."""
+    drawn = png(svg)
+    return drawn[:PNG_HEADER] + _signature(svg) + drawn[PNG_HEADER:]
+
+
+def was_made_of(signed: bytes, svg: str) -> bool:
+    """Tell whether a signed PNG was made of `svg`."""
+    return signed.startswith(_signature(svg), PNG_HEADER)
+
+
 def has_font() -> bool:
     """Tell whether this machine has any font to draw text with."""
     frame = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="20">{}</svg>'
     return png(frame.format('<text y="15" font-family="monospace">M</text>')) != png(frame.format(""))
+
+
+def _signature(svg: str) -> bytes:
+    """Return a text chunk with the digest of `svg`, see the PNG specification, 11.3.3.2; viewers pass it over."""
+    typed = b"tEXtSVG SHA-256\0" + hashlib.sha256(svg.encode()).hexdigest().encode()
+    return struct.pack(">I", len(typed) - 4) + typed + struct.pack(">I", zlib.crc32(typed))
 
 
 def _rows(app: App[Any]) -> list[list[Run]]:

@@ -195,7 +195,7 @@ MATRIX: dict[str, Scene] = {
     "help": Scene(("?",), "type to search"),
     "palette": Scene(("ctrl+p", *"pri"), "Raise priority"),
     "confirm": Scene(("2", "down", "space", "space", "space", "x"), "No, change nothing"),
-    "attached": Scene(("q",), "It was there before you came", own=False),
+    "attached": Scene(("q",), "running before you came", own=False),
     "read-only": Scene(("2", "x"), "is read-only", read_only=True, own=False),
     "disaster": Scene((), "x2 stopped", state=disaster.build, moves=False),
 }
@@ -249,7 +249,7 @@ def main() -> None:
         for name, svg in asyncio.run(draw(stem)).items():
             (TARGET / f"{name}.svg").write_text(svg)
             if with_png and has_png(name):
-                (TARGET / f"{name}.png").write_bytes(picture.png(svg))
+                (TARGET / f"{name}.png").write_bytes(picture.signed_png(svg))
     if not with_png:
         sys.stderr.write("no font to draw PNG with; on Debian and Ubuntu: apt install fonts-dejavu-core\n")
 

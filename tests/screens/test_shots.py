@@ -28,6 +28,12 @@ def test_there_is_a_picture_of_each_scene_and_of_nothing_else() -> None:
     assert sorted(file.stem for file in TARGET.glob("*.png")) == sorted(filter(has_png, names())), RENEW
 
 
+def test_each_png_was_made_of_the_svg_beside_it() -> None:
+    beside = {file: file.with_suffix(".svg").read_text() for file in TARGET.glob("*.png")}
+    stale = [file.name for file, svg in beside.items() if not picture.was_made_of(file.read_bytes(), svg)]
+    assert stale == [], RENEW
+
+
 def difference(kept: str, drawn: str) -> str:
     """Return what differs, as an operator would see it; colours and places only if the text is the same."""
     old, new = picture.text_of(kept), picture.text_of(drawn)

@@ -25,7 +25,7 @@ from tests.servers.datastore import DataStore
 from tests.servers.recorded import serve_tree
 from tests.soak import ending
 from tests.soak.cast import Actor, Book, say
-from tests.soak.figures import MEGA, sample
+from tests.soak.figures import MEGA
 from tests.soak.keeper import PATIENCE, Keeper
 from tests.soak.onlooker import Onlooker
 from tests.soak.operators import Operators
@@ -100,8 +100,7 @@ class Soak:
     def _look(self) -> None:
         """Take the figures of all processes that live, and of the folders."""
         for life in list(self.book.lives):
-            if found := sample(life.pid, self.book.elapsed):
-                life.samples.append(found)
+            life.look(self.book.elapsed)
         for place in self._places:
             place.sizes.look(place.site.folder)
 

@@ -41,6 +41,13 @@ def sample(pid: int, at: float) -> Sample | None:
     return None
 
 
+def birth(pid: int) -> int | None:
+    """Return when a process was started, in ticks since the system was (proc_pid_stat(5)); None if it has ended."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return None
+
+
 @dataclass
 class Life:
     """A process from its start to its end, as far as it was looked at."""
@@ -48,6 +55,14 @@ class Life:
     name: str
     pid: int
     samples: list[Sample] = field(default_factory=list)
+    born: int | None = None
+
+    def look(self, at: float) -> None:
+        """Look at it, unless it has ended: another one may have its number by then."""
+        born = birth(self.pid)
+        self.born = self.born or born
+        if born == self.born and (found := sample(self.pid, at)):
+            self.samples.append(found)
 
     @property
     def seconds(self) -> float:

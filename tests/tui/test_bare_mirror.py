@@ -16,7 +16,7 @@ async def test_its_page_and_its_keys_tell_what_can_be_done_with_it(tmp_path: Pat
         await play.change(DEAD)
         await play.to("1 Products", "dead/")
         await play.sees("?1 unlisted", "=1 paused")
-        await play.sees("when the cause is mended: u looks")
+        await play.sees("Is the URL right, and the server up?")
         for keys, name in (("r", "Retry"), ("v", "Verify"), ("4m", "Mirror or stop")):
             await play.press(*keys)
             await play.sees(f"{name}: no product of 'dead' is mirrored: u looks at its source")

@@ -13,6 +13,13 @@ from tests.tui.playing import Play, playing
 
 WRONG, WAITING = "540 files", "3,780 files"
 IN_LINES = "3 Failed 4,324 in 6 lines"
+MORE = f"""
+WITH n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5)
+INSERT INTO files (id, name, size, digest, type, state, failure_kind, failure)
+SELECT s.id << {POSITION_BITS} | x, 'more.' || x, 1, NULL, 'fits', 'quarantined', 'integrity', 'wrong'
+FROM filesets s, n WHERE s.name = 'ipp-misc.04097'
+"""
+"""Five more failures of a fileset that has one."""
 
 
 def rows(play: Play) -> list[str]:
@@ -44,6 +51,41 @@ async def test_a_group_is_opened_in_its_place_and_closed(tmp_path: Path) -> None
             await play.press(closing)
             await play.sees(IN_LINES)
             await play.on("3 Failed", f"+ {WRONG}")
+
+
+async def test_thousands_of_failures_are_scrolled_while_others_come(tmp_path: Path) -> None:
+    async with playing(tmp_path) as play:
+        await play.to("3 Failed", WAITING)
+        await play.press("enter")
+        await play.sees("3 Failed 4,324 in 3,786 lines")
+        await play.press("pagedown", "pagedown", "pagedown")
+        await play.stage.settled()
+        further = cell(play)
+        assert re.fullmatch(r"…\d+….\d\d.fits", further)
+        await play.press("G")
+        await play.stage.settled()
+        assert cell(play) != further
+        await play.press("pageup", "pageup")
+        await play.stage.settled()
+        stay, line = cell(play), place(play)
+        for later in ("failing", "gone again"):
+            await play.change(MORE if later == "failing" else "DELETE FROM files WHERE name LIKE 'more.%'")
+            play.now[0] += 2
+            await play.sees("3 Failed 4,329" if later == "failing" else "3 Failed 4,324")
+            assert (cell(play), place(play)) == (stay, line), later
+        await play.press("g")
+        await play.on("3 Failed", "gpc1-raw", f"+ {WRONG}")
+
+
+def cell(play: Play) -> str:
+    """Return what the row under the cursor of the failed pane is about."""
+    return play.cursor("3 Failed").split()[3]
+
+
+def place(play: Play) -> int:
+    """Return the line of the screen that the cursor of the failed pane is on."""
+    screen = play.screen()
+    return screen.index(play.cursor("3 Failed"), next(at for at, line in enumerate(screen) if "─ 3 Failed" in line))
 
 
 async def test_one_key_retries_all_of_a_group_by_name(tmp_path: Path) -> None:
@@ -100,6 +142,8 @@ async def test_a_product_tells_what_of_it_failed_whatever_the_filter(tmp_path: P
 async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.press("3", "s", "s")
+        await play.sees("try▲", "next try ")
+        await play.press("s")
         await play.sees("next try▲")
         assert WAITING in rows(play)[0]
         await play.press("S")
@@ -110,12 +154,7 @@ async def test_groups_are_sorted_as_failures_are(tmp_path: Path) -> None:
 async def test_the_cursor_stays_on_what_becomes_part_of_a_group(tmp_path: Path) -> None:
     async with playing(tmp_path) as play:
         await play.to("3 Failed", "…04097/c…alog.smf")
-        await play.change(
-            f"""WITH n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 5)
-                INSERT INTO files (id, name, size, digest, type, state, failure_kind, failure)
-                SELECT s.id << {POSITION_BITS} | x, 'more.' || x, 1, NULL, 'fits', 'quarantined', 'integrity', 'wrong'
-                FROM filesets s, n WHERE s.name = 'ipp-misc.04097'"""
-        )
+        await play.change(MORE)
         await play.on("3 Failed", "ipp-misc", "+ 6 files")
 
 
@@ -153,9 +192,9 @@ async def test_each_row_tells_its_product_and_why_in_the_space_there_is(
 ) -> None:
     async with playing(tmp_path, night.build, columns, lines) as play:
         await play.press("3")
-        await play.sees("kind", "product", "what", "why", "next try")
-        await play.sees("missing", "gpc1-raw", "…08119/c…alog.smf", "404 Not Found: the", "in 11m20s")
-        await play.sees("transient", "diff-nightly", "…05413/c…alog.smf", "503 Service Unavailab", "in 22m40s")
+        await play.sees("kind", "product", "what", "why", "try", "next try")
+        await play.sees("missing", "gpc1-raw", "…08119/c…alog.smf", "404 Not Found: t…    2  in 11m20s")
+        await play.sees("transient", "diff-nightly", "…05413/c…alog.smf", "503 Service Unav…    4  in 22m40s")
 
 
 async def test_what_is_held_is_not_forgotten_when_nothing_else_has_failed(tmp_path: Path) -> None:

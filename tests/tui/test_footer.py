@@ -24,6 +24,8 @@ async def test_a_small_screen_has_room_for_what_matters_most(tmp_path: Path, pan
         await play.press(pane)
         line = await play.sees(*WANTED[pane])
         assert line == play.screen()[-1]
+        await play.pilot.resize_terminal(120, 24)
+        await play.sees("? Help  ^p All")
 
 
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])

@@ -53,9 +53,12 @@ async def test_the_worst_and_the_engine_are_told_on_any_screen(tmp_path: Path, c
     async with playing(tmp_path, everything, columns, lines) as play:
         pretend(play, own=False)
         line = await play.sees(ATTACHED)
-        worst, _, rest = line.partition("x2 stopped  !1 alarm")
+        worst, _, rest = line.partition("stop2 alarm1 dam1")
         assert "│ attached" in worst
-        assert "+" in rest, "how many more kinds of trouble there are"
+        assert ("lag1 unl2 block31 fail4324 unknown1 paused1" in rest) == (columns == 120), (
+            "all for which there is room"
+        )
+        assert ("+" in rest) == (columns == 80), "how many more kinds of trouble there are"
         assert "disk 95%" in rest, "it is full: that stays"
         pretend(play, own=True)
         line = await play.sees(OWN)
@@ -117,7 +120,8 @@ async def test_limits_are_one_part_apart_from_the_others(tmp_path: Path) -> None
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000'), ('limit_transfers', '4')")
         await play.sees("=1 paused │ limit 50.0 MB/s, 4 transfers ")
         await play.pilot.resize_terminal(80, 24)
-        await play.sees("x1 blocked  +2 │ limited ")
+        line = await play.sees("lag1 block1 fail4 paused1 │ limited ")
+        assert "disk 82%" in line, "there is room for it, too"
 
 
 async def test_the_limits_in_force_stand_beside_what_they_limit_on_any_screen(tmp_path: Path) -> None:
@@ -164,9 +168,9 @@ async def test_filesets_that_operators_hold_are_not_forgotten(tmp_path: Path) ->
 async def test_no_problem_is_left_out_for_which_there_is_room(tmp_path: Path, columns: int) -> None:
     async with playing(tmp_path, everything, columns, 24) as play:
         await play.change("INSERT INTO settings VALUES ('limit_bandwidth', '50000000')")
-        line = await play.sees("x2 stopped")
+        line = await play.sees("stop2 alarm1")
         if "+" in line:
-            assert " " * len("  !1 unlisted") not in line
+            assert " " * len("  fail4324 ") not in line
 
 
 async def test_what_is_late_counts_as_that_whatever_else_is_the_matter_with_it(tmp_path: Path) -> None:

@@ -216,8 +216,16 @@ async def test_a_product_of_whose_rows_some_were_refused_is_a_problem(tmp_path: 
 async def test_beside_the_details_the_border_is_blank(tmp_path: Path) -> None:
     async with playing(tmp_path, disaster.build) as play:
         assert not [line for line in play.screen() if line.startswith("╰─ ")]
+        beside = [line.rpartition("││")[2] for line in play.screen()]
+        assert sum("disk full" in line for line in beside) == 1, "the reason is told once"
+        assert "x stopped" in [line.strip(" │") for line in beside], "its glyph stays at the word"
+        await play.sees("then       Make room on that disk")
+        await play.sees("some seconds, with p at")
+        await play.press("p")
+        [(kind, target)] = await play.wished(1)
+        assert (kind, target["mirror"], target["product"]) == ("resume", "cmip", None)
         await play.pilot.resize_terminal(80, 24)
-        await play.sees("╰─ mirror stopped: ", "disk full")
+        await play.sees("╰─ mirror stopped: disk full: 1.9 GB free, min_free keeps 1.9 GB")
 
 
 async def test_while_the_details_are_read_progress_and_the_next_try_stay_in_sight(tmp_path: Path) -> None:
@@ -233,6 +241,11 @@ async def test_on_a_narrow_screen_most_of_a_line_of_the_log_is_the_message(tmp_p
         await play.sees("ps1/di…ghtly line 118 refused: a name may not contain")
         await play.pilot.resize_terminal(120, 40)
         await play.sees("ps1/diff-nightly         line 118 refused")
+        await play.press("/", "z", "z", "enter", "escape")
+        await play.sees("5 Log and audit, following")
+        await play.on("5 Log", "nothing new")
+        await play.press("k")
+        await play.sees("5 Log and audit, stopped here")
 
 
 async def test_the_line_that_makes_a_wish_permanent_stands_in_the_details(tmp_path: Path) -> None:

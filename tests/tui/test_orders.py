@@ -168,6 +168,7 @@ async def test_the_next_press_hits_the_same_row_wherever_it_has_gone(
         await press(play, "g", "p")
         await play.change("UPDATE products SET paused = 'by mira' WHERE name = 'md-all-rel-200907'")
         await play.on("1 Products", "ps1/md-all", "= paused")
+        await play.sees("pause: waiting for the engine")
         await press(play, "u")
         await play.sees("Poll now: 'ps1/md-all-rel-200907' is paused: p resumes it")
         await press(play, "p")

@@ -10,6 +10,8 @@ import pytest
 from core.store.ids import sql_fileset_of
 from tests.screens import night
 from tests.tui.playing import playing
+from tui.panes import queue
+from tui.widgets.columns import arrange
 
 OF = f"{sql_fileset_of('id')} = ?"
 
@@ -86,3 +88,8 @@ async def test_what_is_all_here_waits_for_nothing(tmp_path: Path) -> None:
             f"UPDATE files SET state = 'staged' WHERE {of} = (SELECT id FROM filesets WHERE name = 'gpc1-raw.08118')"
         )
         await play.sees("gpc1-raw.08118", "* staged")
+
+
+def test_on_a_narrow_screen_rate_and_arrival_matter_more_than_the_priority() -> None:
+    shown = [queue.COLUMNS[place.column].key for place in arrange(queue.COLUMNS, 72)]
+    assert shown == ["name", "product", "state", "progress", "rate", "eta"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.screens import night
-from tests.tui.playing import playing
+from tests.tui.playing import Play, playing
 from tui.commands import COMMANDS
 
 SEEN: dict[str, tuple[Sequence[str], str, Sequence[str]]] = {
@@ -73,3 +73,21 @@ async def test_problems_only_is_one_switch_for_all_lists_wherever_it_is_pressed(
         await play.sees("the lists show what needs attention only")
         await play.press("!")
         await play.sees("the lists show all")
+
+
+async def test_the_log_shows_what_its_filter_lets_through_until_escape(tmp_path: Path) -> None:
+    async with playing(tmp_path, night.build) as play:
+        await play.press("5", "/", *"slash")
+        await play.sees("5 Log", "/slash")
+        await play.stage.until(lambda: len(logged(play)) == 1, "the one event with that word")
+        assert "line 118 refused" in logged(play)[0]
+        await play.press("enter", "escape")
+        await play.stage.until(lambda: len(logged(play)) > 1, "the others")
+        assert not [line for line in play.screen() if "/slash" in line]
+
+
+def logged(play: Play) -> list[str]:
+    """Return the rows of the log."""
+    screen = play.screen()
+    top = next(at for at, line in enumerate(screen) if "─ 5 Log" in line)
+    return [line for line in screen[top + 2 :] if line.startswith("│") and line.strip("│ ")]

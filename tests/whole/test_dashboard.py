@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.servers.datastore import DataStore, Fault
+from tests.terminal import Terminal
 from tests.whole.screen import (
+    DETAILS,
     ESCAPE,
     LOG,
     PRODUCTS,
@@ -26,7 +30,7 @@ from tests.whole.screen import (
     wait_for_row,
     wait_until_ended,
 )
-from tests.whole.service import seen, serving, wait_until
+from tests.whole.service import PATIENCE, seen, serving, wait_until
 from tests.whole.site import Site, fill, register
 
 LIVE, ATTACHED = "LIVE pid ", "attached pid "
@@ -144,6 +148,47 @@ def test_a_wish_without_an_engine_waits_for_the_next(site: Site, datastore: Data
         wait_for_row(terminal, QUEUE, "o470.chip.3", "= held")
 
 
+def test_the_screen_waits_neither_for_the_state_nor_for_an_engine_that_stands_still(
+    site: Site, datastore: DataStore, gate: threading.Event
+) -> None:
+    fill(datastore, products=1)
+    waits, noted = "hold: waiting for the engine", "SELECT count(*) FROM commands"
+    with dashboard(site) as terminal:
+        wait_for_row(terminal, QUEUE, "o470.chip.4", "> fetching")
+        with closing(sqlite3.connect(site.folder / "mirror.db", timeout=PATIENCE, isolation_level=None)) as writer:
+            put_cursor(terminal, QUEUE, "o470.chip.2")
+            writer.execute("BEGIN IMMEDIATE")
+            terminal.send("h")
+            terminal.wait_for(waits)
+            assert seen(site, noted) == [(0,)]
+            go_to_products(terminal)
+            writer.execute("ROLLBACK")
+        wait_for_row(terminal, QUEUE, "o470.chip.2", "= held")
+        terminal.wait_until_gone(waits)
+        pid = pid_of(site)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            terminal.send("2k")
+            wait_for_row(terminal, QUEUE, ">  o470.chip.4")
+            terminal.send("h")
+            terminal.wait_for(waits)
+            assert seen(site, noted) == [(2,)]
+            go_to_products(terminal)
+            terminal.send("2k")
+            wait_for_row(terminal, DETAILS, "o470.chip.3")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        wait_for_row(terminal, QUEUE, "o470.chip.4", "= held")
+        terminal.wait_until_gone(waits)
+        leave(terminal)
+
+
+def go_to_products(terminal: Terminal) -> None:
+    """Go there while the last line tells something else than the keys of the pane."""
+    terminal.send("1")
+    wait_for_row(terminal, DETAILS, "ps1/prod0")
+
+
 @pytest.mark.parametrize("on_hangup", ["detach", "stop"])
 def test_when_the_terminal_is_lost_the_dashboard_ends(
     site: Site, datastore: DataStore, gate: threading.Event, on_hangup: str
@@ -185,7 +230,7 @@ def test_a_state_that_no_engine_can_use_is_told_once_and_none_is_offered(site: S
         leave(terminal)
 
 
-def test_of_two_dashboards_each_shows_what_the_other_does(
+def test_of_two_dashboards_each_shows_what_the_other_does_until_a_signal_ends_it(
     site: Site, datastore: DataStore, gate: threading.Event
 ) -> None:
     fill(datastore, products=1)
@@ -202,10 +247,13 @@ def test_of_two_dashboards_each_shows_what_the_other_does(
         for key, title in (("p", "Pause or resume"), ("R", "Retry all"), ("L", "Limits"), ("E", "Start the engine")):
             second.send(key)
             second.wait_for(f"{title}: this dashboard is read-only")
-        leave(second)
         assert seen(site, commands) == [("pause",)]
         first.send("p")
         wait_for_row(first, PRODUCTS, "prod0", "fetching")
+        for terminal, number in ((second, signal.SIGINT), (first, signal.SIGTERM)):
+            terminal.process.send_signal(number)
+            assert_left_clean(terminal)
+    assert engine_of(site) is not None
 
 
 def test_a_read_only_dashboard_starts_no_engine(site: Site, datastore: DataStore) -> None:

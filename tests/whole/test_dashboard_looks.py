@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
+
 import pytest
 from rich.cells import cell_len
 
-from tests.servers.datastore import DataStore, Fault
+from tests.servers.datastore import DataStore, Fault, ServedFile
 from tests.terminal import Terminal
 from tests.whole.screen import (
     DETAILS,
@@ -15,12 +18,14 @@ from tests.whole.screen import (
     LOG,
     PANES,
     PRODUCTS,
+    QUESTION,
     QUEUE,
     TAB,
     dashboard,
     go,
     leave,
     pane,
+    put_cursor,
     wait_for_keyboard,
     wait_for_no_row,
     wait_for_row,
@@ -33,7 +38,9 @@ CLIPBOARD = "\x1b]52;c;ZXZpbA==\x07"
 OVERRIDE = "\u202e"
 BENIGN = ("[x", "[@click=app.quit]x", "観測 データ", "e\u0301a\u0308", "$text-error", "=cmd()")
 HOSTILE = ("\x1b[2J", CLIPBOARD, OVERRIDE + "gnp.exe", "\x9b31m", "a\x07b")
-FORBIDDEN = (CLIPBOARD.encode(), OVERRIDE.encode(), "\x9b".encode(), b"\x1b]52", b"a\x07")
+LONE = "lone\udcff"
+FORBIDDEN = (CLIPBOARD.encode(), OVERRIDE.encode(), "\x9b".encode(), b"\x1b]52", b"a\x07", b"\xff")
+COPIED = re.compile(rb"\x1b\]52;c;([^\x07]*)\x07")
 
 
 def wait_until_aligned(terminal: Terminal, columns: int) -> None:
@@ -52,6 +59,22 @@ def dismiss(terminal: Terminal, words: str) -> None:
     wait_on(terminal, lambda: not any(words in line for line in terminal.screen()), f"no {words}")
 
 
+def look_at_what_failed_on_a_small_screen(terminal: Terminal) -> None:
+    """Copy it, accept it, read its details; and ask for help, and to leave, over it."""
+    terminal.resize(80, 24)
+    wait_until_aligned(terminal, 80)
+    terminal.send("3*")
+    wait_for_row(terminal, FAILED, "14 marked")
+    for keys, words in (("y", "Copied if"), ("*gA", "What came counts"), ("?", "type to search"), ("q", QUESTION)):
+        terminal.send(keys)
+        terminal.wait_for(words)
+        dismiss(terminal, words)
+    for tab, words in (("o", "odd  x blocked"), ("f", "tries"), ("e", "try 1")):
+        terminal.send("3" + tab)
+        wait_for_row(terminal, DETAILS, words)
+        wait_until_aligned(terminal, 80)
+
+
 def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: DataStore) -> None:
     for name in BENIGN:
         datastore.add_product(name, description=f"{name}{HOSTILE[0]}{HOSTILE[1]}{HOSTILE[2]}")
@@ -59,11 +82,15 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
     datastore.fault("*.fits", Fault.status(404), times=None)
     for name in HOSTILE:
         datastore.add_fileset(BENIGN[0], name, {"a.fits": b"1"})
+    datastore.add_fileset(BENIGN[1], LONE, {"a.fits": b"1"})
+    datastore.add_fileset(BENIGN[1], "odd", {f"{BENIGN[1]}.cat": ServedFile(b"1", md5="0" * 32)})
     with dashboard(site) as terminal:
-        wait_for_row(terminal, FAILED, "[x/[x", "404 ")
+        wait_for_row(terminal, FAILED, "[@clic…uit]x", "404 ")
         wait_for_row(terminal, PRODUCTS, "[@click=app.quit]x")
         wait_for_row(terminal, PRODUCTS, "観測 データ")
-        wait_for_row(terminal, FAILED, f"3 Failed {len(BENIGN) + len(HOSTILE)}", "5 in quarantine")
+        wait_for_row(
+            terminal, FAILED, f"3 Failed {len(BENIGN) + len(HOSTILE) + 2}", f"{len(HOSTILE) + 2} in quarantine"
+        )
         wait_until_aligned(terminal, 120)
         for title in (PRODUCTS, QUEUE, FAILED):
             go(terminal, title)
@@ -74,8 +101,15 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
                 terminal.send(tab)
             go(terminal, title)
             wait_until_aligned(terminal, 120)
+        go(terminal, FAILED)
+        terminal.send("G")
+        put_cursor(terminal, FAILED, f"+ {len(HOSTILE)} ")
+        terminal.send(ENTER)
+        for shown in ("\\x1b[2J", "\\u202egnp.exe"):
+            wait_for_row(terminal, FAILED, "rejected", shown)
+        wait_until_aligned(terminal, 120)
         go(terminal, QUEUE)
-        for keys, words in (("*x", "Cancel 6 filesets?"), (":", "Find a command"), ("p", "Pause 6 products?")):
+        for keys, words in (("*x", "Cancel 7 filesets?"), (":", "Find a command"), ("p", "Pause 6 products?")):
             terminal.send(keys)
             terminal.wait_for(words)
             dismiss(terminal, words)
@@ -85,8 +119,11 @@ def test_names_that_mean_harm_are_shown_and_do_nothing(site: Site, datastore: Da
         go(terminal, LOG)
         wait_for_row(terminal, LOG, "pause by")
         wait_until_aligned(terminal, 120)
+        look_at_what_failed_on_a_small_screen(terminal)
         leave(terminal)
-        assert [found for found in FORBIDDEN if found in terminal.written] == []
+        [copied] = COPIED.findall(terminal.written)
+        for written in (b64decode(copied), COPIED.sub(b"", terminal.written)):
+            assert [found for found in FORBIDDEN if found in written] == []
 
 
 @pytest.fixture(name="full_site")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ from tests.whole.service import states
 from tests.whole.site import Site, fill
 
 QUEUED = 100_000
+CLIPBOARD = b"\x1b]52;c;" + b64encode(b"ps1/prod0")
+"""What puts the name of a product where the terminal's user can paste it."""
 RICH = re.compile(rb"\x1b\[[0-9;]*[34]8[;:][25][;:][0-9;:]*m")
 """Colours beyond the sixteen of every terminal."""
 
@@ -56,10 +59,19 @@ def test_drained_when_the_terminal_is_lost(site: Site, datastore: DataStore) -> 
 
 def test_an_operators_own_keys_are_the_keys_that_are_shown(site: Site, datastore: DataStore) -> None:
     fill(datastore, products=1, filesets=1)
-    site.configure(datastore.url, more='[dashboard.keys]\npause = ["f5", "O"]\npoll = ["p"]\nquit = ["Q"]')
-    with dashboard(site) as terminal:
+    site.configure(
+        datastore.url, more='[dashboard.keys]\npause = ["f5", "O"]\npoll = ["p"]\nquit = ["Q"]\ncopy = ["Y"]'
+    )
+    with dashboard(site, env={"TERM": "xterm-kitty"}) as terminal:
         wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
         terminal.wait_for("F5 Pause")
+        terminal.send("Y")
+        terminal.wait_for("copied: 1 line; Y again shows what")
+        assert CLIPBOARD in terminal.written
+        terminal.send("Y")
+        terminal.wait_for("Copied if your terminal allows it")
+        terminal.send(ESCAPE)
+        terminal.wait_until_gone("Copied if")
         terminal.send("O")
         wait_for_row(terminal, PRODUCTS, "prod0", "= paused")
         terminal.send("\x1b[15~")
@@ -93,6 +105,8 @@ def site_with_failures(site: Site, datastore: DataStore) -> Site:
         ({"TERM": "dumb"}, 80, 24),
         ({"TERM": "xterm-16color", "COLORTERM": ""}, 120, 40),
         ({"TERM": "screen"}, 300, 80),
+        ({"TERM": "xterm"}, 80, 24),
+        ({"TERM": "tmux-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, 120, 40),
     ],
 )
 def test_states_are_told_by_word_and_glyph_on_poor_terminals(
@@ -104,6 +118,12 @@ def test_states_are_told_by_word_and_glyph_on_poor_terminals(
         wait_for_row(terminal, FAILED, ">  integrity", "quarantine")
         go_anywhere(terminal, DETAILS)
         wait_for_row(terminal, DETAILS, "blocked")
+        if "TMUX" in env:
+            terminal.send("1y")
+            terminal.wait_for("Copied if your terminal allows it")
+            terminal.wait_for("ps1/prod0")
+            terminal.send(ESCAPE)
+            terminal.wait_until_gone("Copied if")
         leave(terminal)
         if env["TERM"] in {"linux", "xterm-16color"}:
             found = RICH.search(terminal.written)

@@ -9,9 +9,10 @@ from core.store.screens.failed import LIMIT
 from core.text import display
 from core.units import counted
 from tui import format as fmt
+from tui import remedies
 from tui.panes import due, failed, log, products
 from tui.snapshot import Snapshot
-from tui.widgets.prose import Piece
+from tui.widgets.prose import BOUND, Piece
 
 LABEL = 11
 
@@ -21,6 +22,11 @@ Line = Sequence[Piece]
 def fact(label: str, words: str, style: str = "") -> Line:
     """Return one line: a label, and what there is to say."""
     return [(f"{label:<{LABEL}}", "dim"), (words, style)]
+
+
+def heading(name: str, state: str, style: str) -> Line:
+    """Return the first line of a page: what it is about, and how that stands, of which the glyph stays at its word."""
+    return [(name, "bold"), ("  ", ""), (state.replace(" ", BOUND), style)]
 
 
 def trouble(snapshot: Snapshot) -> list[Line]:
@@ -36,7 +42,7 @@ def nothing() -> list[Line]:
 def mirror_text(mirror: MirrorLine, now: float) -> list[Line]:
     """Tell of a mirror of which no product is mirrored."""
     found = products.mirror_mark(mirror)
-    lines: list[Line] = [[(display(mirror.name), "bold"), ("  ", ""), (str(found), found.style)]]
+    lines: list[Line] = [heading(display(mirror.name), str(found), found.style)]
     why = products.mirror_reason(mirror)
     lines.append(fact("why", display(why, 1000), found.style))
     if mirror.error and mirror.error != why:
@@ -51,16 +57,16 @@ def mirror_text(mirror: MirrorLine, now: float) -> list[Line]:
 
 
 def _then(mirror: MirrorLine) -> str:
-    """Say what to do about a mirror of which no product is mirrored: its source is not read while it stands."""
+    """Say what to do about a mirror of which no product is mirrored."""
     if mirror.stopped:
-        return "when the cause is mended: p resumes it"
-    return "p resumes it" if mirror.paused else "when the cause is mended: u looks at the source"
+        return remedies.of_stop(mirror.stopped_kind)
+    return "p resumes it" if mirror.paused else remedies.of_source(mirror.error_kind)
 
 
 def failure_text(line: FailureLine) -> list[Line]:
     """Tell of a row of a catalogue that was refused, and never became a fileset."""
     return [
-        [(failed.what(line), "bold"), ("  ", ""), (f"x {display(line.kind)}", "bad")],
+        heading(failed.what(line), f"x {display(line.kind)}", "bad"),
         fact("mirror", display(line.mirror)),
         fact("product", display(line.product or fmt.UNKNOWN)),
         fact("why", display(line.detail, 1000), "bad"),
@@ -74,7 +80,7 @@ def group_text(snapshot: Snapshot, group: FailureGroup, *, opened: bool) -> list
     others = group.failures - group.same
     where = f" in {counted(group.filesets, 'fileset')}" if group.filesets else ""
     lines: list[Line] = [
-        [(display(group.product or group.mirror), "bold"), ("  ", ""), (f"x {display(group.kind)}", style)],
+        heading(display(group.product or group.mirror), f"x {display(group.kind)}", style),
         fact("mirror", display(group.mirror)),
         fact("failed", f"{failed.number(group)}{where}", style),
         fact("why", display(group.detail, 1000), style),
@@ -84,13 +90,12 @@ def group_text(snapshot: Snapshot, group: FailureGroup, *, opened: bool) -> list
         lines.append(fact("", f"so says {words}; the others say something else", "dim"))
     lines.append(fact("tries", failed.tries(group)))
     if group.quarantined:
-        lines.append(
-            fact("aside", f"{fmt.amount(group.quarantined)} in quarantine: only an operator moves them", "bad")
-        )
+        lines.append(fact("quarantine", f"{fmt.amount(group.quarantined)} wait for an operator", "bad"))
     if group.next_try is not None:
         lines.append(fact("next try", due.in_full(snapshot, group)))
     verb = "closes" if opened else "opens"
-    lines.append(fact("then", f"r tries all of them again; in 3 Failed, Enter {verb} the list"))
+    lines.append(fact("then", remedies.of_failures(group.kind, group.quarantined > 0)))
+    lines.append(fact("list", f"Enter {verb} the list in 3 Failed"))
     if opened and group.failures > LIMIT:
         lines.append(fact("listed", f"the first {fmt.amount(LIMIT)}; / finds others", "dim"))
     return lines

@@ -24,8 +24,8 @@ COLUMNS = (
     Column("kind", "kind", 9),
     Column("product", "product", 12, rank=2, tail=5),
     Column("what", "what", 17, grow=True, tail=8),
-    Column("detail", "why", 22, grow=True, most=1000),
-    Column("tries", "tries", 5, "right", rank=3),
+    Column("detail", "why", 17, grow=True, most=1000),
+    Column("tries", "try", 4, "right", rank=3),
     Column("next", "next try", 10, "right", rank=1),
 )
 SORTS = ("kind", "what", "tries", "next")
@@ -136,7 +136,7 @@ def group_row(snapshot: Snapshot, group: FailureGroup, opened: bool) -> Row:
         Cell(display(group.product or group.mirror), "bold"),
         Cell(f"{OPENED if opened else CLOSED}{number(group)}", "bold"),
         _why(group.detail),
-        Cell(tries(group)),
+        Cell(tries(group), short=fmt.amount(group.most_attempts)),
         Cell(QUARANTINE if aside else due.in_short(snapshot, group), "bad" if aside else ""),
     )
 

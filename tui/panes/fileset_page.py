@@ -10,7 +10,7 @@ from core.text import display
 from tui import format as fmt
 from tui import states
 from tui.panes import due, queue
-from tui.panes.details import LABEL, Line, fact
+from tui.panes.details import LABEL, Line, fact, heading
 from tui.snapshot import Snapshot
 from tui.widgets.table import Cell, Column, Row
 
@@ -19,7 +19,7 @@ FILE_COLUMNS = (
     Column("name", "file", 16, grow=True, tail=7),
     Column("state", "state", 12),
     Column("size", "size", 8, "right", rank=1),
-    Column("tries", "tries", 5, "right", rank=2),
+    Column("tries", "try", 3, "right", rank=2),
 )
 _FILE_STYLES = {
     FileState.QUARANTINED: "bad",
@@ -35,7 +35,7 @@ def overview(snapshot: Snapshot, details: FilesetDetails) -> list[Line]:
     line = details.line
     found = queue.mark(line, snapshot.at)
     lines: list[Line] = [
-        [(display(line.name), "bold"), ("  ", ""), (str(found), found.style)],
+        heading(display(line.name), str(found), found.style),
         fact("product", display(f"{line.mirror}/{line.product}")),
         fact("files", f"{fmt.amount(line.files)}, {fmt.size(line.bytes)}"),
         fact("registered", fmt.moment(line.registered, snapshot.at)),

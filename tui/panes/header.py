@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -27,11 +28,26 @@ Words = Sequence[Piece]
 Forms = Sequence[Words]
 """What a part says, and what it says instead as room gets scarce: the longest first."""
 
+ALL = 0
+"""As many forms as there are problems: of these the first tells all of them, though in few letters."""
 SHRINKS = (
-    ("place", 3), ("disk", 2), ("place", 2), ("disk", 1), ("limits", 2), ("engine", 1), ("problems", 2), ("limits", 1),
-    ("clock", 1), ("problems", 1), ("place", 1),
+    ("place", 3), ("disk", 2), ("place", 2), ("limits", 2), ("clock", 1), ("problems", ALL), ("engine", 1),
+    ("limits", 1), ("disk", 1), ("problems", 1), ("place", 1),
 )  # fmt: skip
 """Which part of the first line gives way first, and how many of its forms it keeps for later."""
+LENGTHENS = ("problems", "disk", "clock", "engine", "limits", "place")
+"""Which part first gets the room that is left in the end."""
+TIGHT = {"stopped": "stop", "damaged": "dam", "unlisted": "unl", "blocked": "block", "failed": "fail"}
+"""Words for which there is little room; others are short as they are."""
+
+
+class Problem(NamedTuple):
+    """What needs an operator, in words, in fewer, and in few letters; and how it looks."""
+
+    words: str
+    brief: str
+    tight: str
+    style: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +79,16 @@ def first_line(snapshot: Snapshot, situation: Situation, width: int) -> tuple[Wo
         ],
         "mode": [[("[RO]" if situation.read_only else "[RW]", "")]],
         "engine": engine_words(snapshot, situation),
-        "problems": [shortened(wrong, number) for number in range(len(wrong), 0, -1)],
+        "problems": problem_forms(wrong),
         "limits": [[(limits, "warn")], [("limited", "warn")], []] if limits else [[]],
         "disk": disk_words(snapshot),
         "clock": [[(fmt.clock(snapshot.at), "")], []],
     }
     shown = dict(forms)
     for name, kept in SHRINKS:
-        while len(shown[name]) > kept and not _fits(shown, width):
+        while len(shown[name]) > (kept or len(wrong)) and not _fits(shown, width):
             shown[name] = shown[name][1:]
-    for name, _ in reversed(SHRINKS):  # a short form that came late may have made room for others
+    for name in LENGTHENS:  # a short form that came late may have made room for others
         while len(shown[name]) < len(forms[name]) and _fits(more := _longer(shown, forms, name), width):
             shown = more
     return _laid(shown)
@@ -115,11 +131,11 @@ def engine_words(snapshot: Snapshot, situation: Situation) -> Forms:
     return [[(f"attached pid {where}", style)], [(f"attached {where}", style)], [(f"attached {short}", style)]]
 
 
-def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
+def problems(snapshot: Snapshot, situation: Situation) -> list[Problem]:
     """Return what needs an operator, the worst first; one word if all is well."""
     overview, standing = snapshot.overview, situation.standing
     if overview is None:
-        return [(display(snapshot.trouble or "reading the state ...", 200), "bad" if snapshot.trouble else "dim")]
+        return _plain(display(snapshot.trouble or "reading the state ...", 200), "bad" if snapshot.trouble else "dim")
     products = [line for line in overview.products if line.selected]
     failures = sum(overview.failures_by_kind.values())
     damaged = overview.failures_by_kind.get("damaged", 0)
@@ -139,7 +155,11 @@ def problems(snapshot: Snapshot, situation: Situation) -> list[Piece]:
         *_some(standing.get(ProductState.PAUSED, 0), "=", "paused", "warn"),
         *_some(sum(line.counts.get("held", 0) for line in products), "=", "held", "warn"),
     ]
-    return found or [("all well", "good") if overview.products else ("no product is known yet", "dim")]
+    return found or (_plain("all well", "good") if overview.products else _plain("no product is known yet", "dim"))
+
+
+def _plain(words: str, style: str) -> list[Problem]:
+    return [Problem(words, words, words, style)]
 
 
 def _unread(mirror: MirrorLine) -> bool:
@@ -147,22 +167,32 @@ def _unread(mirror: MirrorLine) -> bool:
     return mirror.error is not None and mirror.stopped is None and mirror.paused is None
 
 
-def _some(number: int, glyph: str, word: str, style: str) -> Words:
-    return [(f"{glyph}{fmt.amount(number)} {word}", style)] if number > 0 else []
+def _some(number: int, glyph: str, word: str, style: str) -> list[Problem]:
+    words = f"{glyph}{fmt.amount(number)} {word}"
+    return [Problem(words, words, f"{TIGHT.get(word, word)}{number}", style)] if number > 0 else []
 
 
-def _rests(overview: Overview) -> Words:
+def _rests(overview: Overview) -> list[Problem]:
     """Return which host is left alone, and for how long; of several, how many are."""
     rests = {host_words(one.url): one.rest.until for one in overview.mirrors if one.rest is not None}
-    if len(rests) > 1:
-        return [(f"~{len(rests)} hosts rest", "warn")]
-    return [(f"~ {display(host, 24)} rests {fmt.span(until - overview.at)}", "warn") for host, until in rests.items()]
+    if not rests:
+        return []
+    (host, until), *others = rests.items()
+    brief = f"~{len(rests)} hosts rest" if others else "~1 host rests"
+    words = brief if others else f"~ {display(host, 24)} rests {fmt.span(until - overview.at)}"
+    return [Problem(words, brief, f"rest{len(rests)}", "warn")]
 
 
-def shortened(wrong: Sequence[Piece], number: int) -> Words:
-    """Return the first `number` problems, and how many more there are."""
-    more = [[(f"+{len(wrong) - number}", wrong[number][1])]] if number < len(wrong) else []
-    return joined([*([one] for one in wrong[:number]), *more], GAP)
+def problem_forms(wrong: Sequence[Problem]) -> Forms:
+    """Return all problems in words, in fewer, and in few letters; then the worst, with the number of the others."""
+    words = joined(([(one.words, one.style)] for one in wrong), GAP)
+    brief = joined(([(one.brief, one.style)] for one in wrong), GAP)
+    return [words, brief, *(_tight(wrong, number) for number in range(len(wrong), 0, -1))]
+
+
+def _tight(wrong: Sequence[Problem], number: int) -> Words:
+    more = [[(f"+{len(wrong) - number}", wrong[number].style)]] if number < len(wrong) else []
+    return joined([*([(one.tight, one.style)] for one in wrong[:number]), *more], " ")
 
 
 def limit_words(overview: Overview | None) -> str:

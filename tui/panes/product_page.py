@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from core.errors import FailureKind
 from core.store import reasons
-from core.store.screens import FailureGroup, ProductDetails, ProductLine
+from core.store.screens import FailureGroup, MirrorLine, ProductDetails, ProductLine
 from core.text import display
 from core.units import counted
 from core.urls import host_words
 from tui import format as fmt
-from tui import states
+from tui import remedies, states
 from tui.panes import due, failed, products
-from tui.panes.details import LABEL, Line, fact
+from tui.panes.details import LABEL, Line, fact, heading
 from tui.snapshot import Snapshot
 
 NO_ENGINE = "no engine runs"
@@ -34,12 +34,17 @@ def overview(
     mirror = products.mirror_of(snapshot, line)
     found = products.mark(line, mirror, limit)
     lines: list[Line] = [
-        [(display(f"{line.mirror}/{line.name}"), "bold"), ("  ", ""), (str(found), found.style)],
+        heading(display(f"{line.mirror}/{line.name}"), str(found), found.style),
         *([[(display(line.description, 200), "dim")]] if line.description else []),
     ]
-    if line.selected and (why := reason(snapshot, line, limit)):
+    why = reason(snapshot, line, limit) if line.selected else ""
+    if why:
         lines.append(fact("why", display(why), found.style))
+    if line.selected and (then := remedy(snapshot, line, mirror)):
+        lines.append(fact("then", then))
     lines += _figures(snapshot, line, limit, details)
+    said = (("error", line.error), ("alarm", line.alarm), ("stopped", mirror.stopped if mirror is not None else None))
+    lines += [fact(label, display(words), "bad") for label, words in said if words and display(words) not in why]
     if snapshot.details_history and line.selected:
         spark = fmt.sparkline(snapshot.details_history, max(1, width - LABEL))
         lines.append([(f"{'1 h':<{LABEL}}", "dim"), (spark, "accent")])
@@ -49,8 +54,6 @@ def overview(
             fact("into", display(mirror.destination)),
             fact("free", fmt.size(mirror.free) if mirror.free is not None else fmt.UNKNOWN),
         ]
-        if mirror.stopped:
-            lines.append(fact("stopped", display(mirror.stopped), "bad"))
     if line.wish:
         word = "mirrored" if line.wish == "mirror" else "ignored"
         lines += [fact("wish", f"{word} by an operator; to make it permanent:", "warn"), [(permanent(line), "")]]
@@ -124,18 +127,40 @@ def _next(snapshot: Snapshot, group: FailureGroup) -> str:
     return "; ".join(words for number, words in parts if number)
 
 
+def remedy(snapshot: Snapshot, line: ProductLine, mirror: MirrorLine | None) -> str:
+    """Say what to do about what keeps a product from being current, and what goes on then; empty if nothing does."""
+    if mirror is not None and mirror.stopped:
+        return remedies.of_stop(mirror.stopped_kind)
+    if line.paused or (mirror is not None and mirror.paused):
+        return ""
+    if line.error:
+        return remedies.of_list(line.error_kind)
+    if mirror is not None and mirror.error:
+        return remedies.of_source(mirror.error_kind)
+    if line.alarm:
+        return remedies.of_alarm()
+    most = _most(snapshot, line)
+    return remedies.of_failures(most.kind, most.quarantined > 0) if most is not None else ""
+
+
+def _most(snapshot: Snapshot, line: ProductLine) -> FailureGroup | None:
+    """Return what failed in most of the filesets that hold a product up; of what is in quarantine, if something is."""
+    blocked = line.counts.get("quarantined", 0) > 0
+    groups = [
+        group
+        for group in _failing(snapshot, line)
+        if group.filesets and group.kind != FailureKind.REJECTED and (group.quarantined > 0) is blocked
+    ]
+    return max(groups, key=lambda group: (group.filesets, group.failures), default=None)
+
+
 def _cause(snapshot: Snapshot, line: ProductLine) -> str:
     """Say what most of the failures say that hold a product up, how many that are if not all, and what comes next."""
     blocked = line.counts.get("quarantined", 0)
     number = blocked or line.counts.get("failed", 0)
-    groups = [
-        group
-        for group in _failing(snapshot, line)
-        if group.filesets and group.kind != FailureKind.REJECTED and (group.quarantined > 0) is (blocked > 0)
-    ]
-    if not groups:
+    most = _most(snapshot, line)
+    if most is None:
         return line.why
-    most = max(groups, key=lambda group: (group.filesets, group.failures))
     said = most.detail if most.same == most.failures else f"such as: {most.detail}"
     said = f"{said} ({fmt.amount(most.filesets)} of them)" if most.filesets < number else said
     if blocked:
@@ -176,7 +201,7 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
         fact("polled", fmt.ago(line.polled_at, snapshot.at)),
     ]
     if details.proven_since is not None:
-        lines.append(fact("proven", f"each file read since {fmt.moment(details.proven_since, snapshot.at)}"))
+        lines.append(fact("verified", f"all files since {fmt.moment(details.proven_since, snapshot.at)}"))
     if aside:
         lines.append(fact("aside", aside, "warn"))
     if line.next_try is not None:
@@ -184,8 +209,4 @@ def _figures(snapshot: Snapshot, line: ProductLine, limit: float | None, details
     if details.latency is not None:
         median, most = details.latency
         lines.append(fact("latency", f"{fmt.span(median)} median, {fmt.span(most)} for 90 %"))
-    if line.error:
-        lines.append(fact("error", display(line.error), "bad"))
-    if line.alarm:
-        lines.append(fact("alarm", display(line.alarm), "bad"))
     return lines

@@ -15,12 +15,12 @@ COLUMNS = (
     Column("name", "fileset", 16, grow=True, tail=7),
     Column("product", "product", 14, grow=True, rank=1, tail=6),
     Column("state", "state", 12),
-    Column("priority", "prio", 4, "right", rank=2),
-    Column("progress", "progress", 10, rank=3),
+    Column("priority", "prio", 4, "right", rank=5),
+    Column("progress", "progress", 10, rank=2),
     Column("files", "files", 11, "right", rank=7),
     Column("size", "size", 8, "right", rank=6),
-    Column("rate", "B/s", 6, "right", rank=5),
-    Column("eta", "eta", 6, "right", rank=4),
+    Column("rate", "B/s", 6, "right", rank=4),
+    Column("eta", "eta", 6, "right", rank=3),
 )
 SORTS = ("turn", "name", "product", "size", "registered", "state")
 BAR = 5

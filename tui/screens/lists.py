@@ -28,7 +28,7 @@ from tui.widgets.table import LiveTable, Row, RowSource
 EMPTY = {
     "products": "no product is known yet\n{engine} starts an engine, which asks the source",
     "queue": "nothing waits\n{poll} in the products asks the source for what is new, {mirror} mirrors a product",
-    "failed": "nothing has failed\nwhat does is listed here by its cause; {retry} tries it again",
+    "failed": "nothing has failed\nwhat fails is listed here, by its cause; {retry} tries it again",
     "log": "nothing has happened yet\nwhat the engine does, and what operators want of it, is listed here",
 }
 """What is said in a list without rows, and what to do; each name in braces stands for the key of that command."""
@@ -45,7 +45,7 @@ WIDE = 100
 READING = "reading the state ..."
 NOT_KNOWN = "not known"
 TITLES = {"products": "1 Products", "queue": "2 Queue", "failed": "3 Failed"}
-ASKED = "reading {urls} ...\n{go_log} tells the answer, {poll} asks again"
+ASKED = "reading {urls} ...\nwhat comes of it stands in the log ({go_log}); {poll} reads again"
 NOTHING_MATCHES = "nothing matches; Esc shows all again"
 ONLY_HELD = (
     "nothing has failed, but {held} held\n"

@@ -19,7 +19,7 @@ from core.text import display
 from tui.commands import COMMANDS, PANES, Command, Keymap, by_id
 from tui.keymap import bindings, gives_way, label
 from tui.messages import Asked
-from tui.panes import details, log
+from tui.panes import details
 from tui.panes.header import Situation
 from tui.preferences import Preferences
 from tui.screens.lists import Lists
@@ -239,9 +239,8 @@ class MainScreen(SharpScreen[None]):
 
     @on(LiveTable.CursorMoved)
     def _cursor_moved(self, event: LiveTable.CursorMoved) -> None:
-        if event.table is self.lists.log and self.pane == "log":
-            keys = log.keys(self.snapshot, self.preferences.filters.get("log", ""), self.preferences.problems)
-            self.lists.following = bool(keys) and event.key == keys[-1]
+        if event.table is self.lists.log and event.by_hand:
+            self.lists.following = event.key in event.table.keys[-1:]
         self._explain()
         self.ask()
 

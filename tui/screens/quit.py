@@ -46,10 +46,10 @@ class QuitScreen(Dialog[Leaving]):
 
 
 def _choices(own: bool, writable: bool) -> tuple[Choice, ...]:
-    goes_on = "It ends by itself when its queue is empty." if own else "It was there before you came."
+    goes_on = "ends by itself when its queue is empty." if own else "was running before you came."
     others = "" if own else " Others who watch lose it too."
-    detach = Choice("detach", "d", "Detach; the engine goes on", f"Nothing is interrupted. {goes_on}")
-    drain = Choice("drain", "f", "Finish filesets, then end it", f"It begins nothing new.{others}")
+    detach = Choice("detach", "d", "Detach; the engine goes on", f"Nothing is interrupted. The engine {goes_on}")
+    drain = Choice("drain", "f", "Finish filesets, then end it", f"The engine begins nothing new.{others}")
     stop = Choice("stop", "e", "End the engine now", f"Partial files are kept for the next start.{others}")
     stay = Choice("stay", "s", "Stay here", "Nothing changes.")
     return (detach, drain, stop, stay) if writable else (detach, stay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from core.errors import FailureKind, SourceError
+from core.errors import SourceError
 from core.logs import redact_secrets
 from core.model import ListedProduct
 from core.survey import Extent, Offer, Told
@@ -29,16 +29,6 @@ COLUMNS = (
 )
 SORTS = ("product", "newest", "filesets", "size")
 """The columns by which one can sort, in the order in which the key goes through them."""
-
-REMEDIES: dict[FailureKind, str] = {
-    FailureKind.DENIED: "Name the user and the variable of the password, or that of the token: Esc goes back to them.",
-    FailureKind.MISSING: "Is the URL the root of a Data Store? Its index.txt is what is read. Esc goes back to it.",
-    FailureKind.MALFORMED: "Is the URL the root of a Data Store? Its index.txt is what is read. Esc goes back to it.",
-    FailureKind.TLS: "Is it the right host? A private authority is named by ca_file, in a file of your own.",
-    FailureKind.UNSAFE: "The server leads to a place that is not followed. Ask whoever runs it, or Esc: another URL.",
-    FailureKind.DISK: "Make room in the folder for temporary files, then r reads again.",
-}
-TRY_AGAIN = "Is the URL right, and the server up? r reads again, Esc goes back to the URL."
 
 
 @dataclass(slots=True)
@@ -151,8 +141,3 @@ def notes(offered: Offered, reading: bool) -> list[list[Piece]]:
         words = f"{counted(len(offer.refused), 'row')} of the root index refused; line {first.line}: {first.name}: "
         lines.append([(words + first.reason, "warn")])
     return lines
-
-
-def remedy(error: SourceError) -> str:
-    """Say what to do when the root index can't be read."""
-    return REMEDIES.get(error.kind, TRY_AGAIN)

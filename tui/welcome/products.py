@@ -25,6 +25,7 @@ from core.sources import open_source
 from core.survey import Offer, Told
 from core.text import display
 from core.urls import redact
+from tui import remedies
 from tui.welcome import offered
 from tui.welcome.offered import Offered
 from tui.welcome.step import BACK, ON, QUIT, Step
@@ -115,7 +116,7 @@ class ProductsStep(Step):
             self._take(await survey.offer(source))
             await survey.measure(source, offered.to_measure(list(self._products.values())), self._told)
         except SourceError as error:
-            self._trouble = [[(redact_secrets(error.detail), "bad")], [(offered.remedy(error), "")]]
+            self._trouble = [[(redact_secrets(error.detail), "bad")], [(remedies.at_first(error.kind), "")]]
         finally:
             await source.close()
         self._done()
@@ -149,6 +150,7 @@ class ProductsStep(Step):
         now = self._clock()
         found = self._offered
         if found is None:
+            self._table.columns = ()  # what is said is no product
             self._table.empty = "\n".join(self._empty())
             self._table.show((), lambda _: None)
         else:
@@ -157,6 +159,7 @@ class ProductsStep(Step):
                 product = self._products.get(str(key))
                 return None if product is None else offered.row(product, found.told.get(product.name), now)
 
+            self._table.columns = offered.COLUMNS
             self._table.empty = NOTHING_OFFERED
             self._table.sort_mark = (self._sort, self._sort != "product")
             self._table.show(offered.ordered(found, self._sort), row)

@@ -19,8 +19,6 @@ from tui.keymap import label
 from tui.widgets.columns import fit
 
 _ALWAYS = ("help", "palette")
-_BY_KEY_ALONE, WIDE = frozenset({"palette"}), 140
-"""What the footer names by its key alone unless it has so many cells; the help has its name."""
 START = "Start"
 """The name of the one command that is shown for a while only."""
 HINT_SECONDS = 3.0
@@ -108,8 +106,9 @@ class FooterBar(Widget):
         if self._typing:
             key = self.get_visual_style("footer--key", partial=True)
             return Content.assemble(" ", ("Enter", key), " keep  ", ("Esc", key), " clear")
-        right = Content("  ").join(self._entry([by_id(id)]) for id in _ALWAYS)
-        left = Content(f" {self._hint}") if self._hint else self._commands(right.cell_length)
+        named, brief = (self._right(names_all=names_all) for names_all in (True, False))
+        left = Content(f" {self._hint}") if self._hint else self._commands(brief.cell_length)
+        right = named if left.cell_length + named.cell_length <= self.size.width else brief
         return left + " " * (self.size.width - left.cell_length - right.cell_length) + right
 
     def _commands(self, kept: int) -> Content:
@@ -122,8 +121,11 @@ class FooterBar(Widget):
             left = longer
         return left
 
-    def _names(self, command: Command) -> bool:
-        return command.id not in _BY_KEY_ALONE or self.size.width >= WIDE
+    def _right(self, *, names_all: bool) -> Content:
+        """Return what is always shown; where there is little room the last of it by its key alone."""
+        *others, last = (by_id(id) for id in _ALWAYS)
+        entries = [self._entry([one]) for one in others]
+        return Content("  ").join([*entries, self._entry([last], named=names_all)])
 
     async def on_click(self, event: Click) -> None:
         """Give the command under the mouse."""
@@ -140,7 +142,7 @@ class FooterBar(Widget):
         first = [self._entry([by_id("engine")])] if starts else []
         return first + [self._entry(list(same)) for _, same in groupby(here, key=lambda command: command.footer)]
 
-    def _entry(self, commands: Sequence[Command]) -> Content:
+    def _entry(self, commands: Sequence[Command], *, named: bool = True) -> Content:
         """Return the keys of `commands`, and the name that they share; a click gives the command."""
         unavailable = self._shown[1]
         dim = unavailable.issuperset(command.id for command in commands)
@@ -151,5 +153,5 @@ class FooterBar(Widget):
             Content.assemble((label(self._keymap[command.id][0]), click))
             for command, click in zip(commands, clicks, strict=True)
         )
-        words = f" {commands[0].footer or START}" if self._names(commands[0]) else ""
+        words = f" {commands[0].footer or START}" if named else ""
         return keys.stylize(key) + Content.assemble((words, name + clicks[0]))

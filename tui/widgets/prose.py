@@ -15,7 +15,9 @@ Piece = tuple[str, str]
 """A text, and one of the styles of table cells."""
 
 INDENT = 4
-_WORDS = re.compile(r"/*[^\s/]+/*\s*|/+\s*|\s+")
+BOUND = "\u00a0"
+"""A blank at which no line ends."""
+_WORDS = re.compile(rf"/*(?:[^\s/]|{BOUND})+/*[^\S{BOUND}]*|/+[^\S{BOUND}]*|\s+")
 """What stays on one line: words, and the parts of a path or URL."""
 
 
@@ -99,7 +101,7 @@ def wrapped(line: Sequence[Piece], width: int, hang: int) -> Iterator[tuple[Cell
                 if used + length > width and used:
                     yield tuple(cells)
                     cells, used = [Cell(" " * hang)], hang
-                _append(cells, part, style)
+                _append(cells, part.replace(BOUND, " "), style)
                 used += cell_len(part)
     yield tuple(cells)
 

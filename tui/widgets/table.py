@@ -36,12 +36,13 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
     ]
 
     class CursorMoved(Message):
-        """The cursor is on another key; None if there are no rows."""
+        """The cursor is on another key, None if there are no rows; `by_hand`: a key or the mouse has put it there."""
 
-        def __init__(self, table: LiveTable, key: Key | None) -> None:
+        def __init__(self, table: LiveTable, key: Key | None, *, by_hand: bool) -> None:
             super().__init__()
             self.table = table
             self.key = key
+            self.by_hand = by_hand
 
     class Activated(Message):
         """A row was chosen, by Enter or a double click."""
@@ -224,23 +225,24 @@ class LiveTable(LineView, can_focus=True, inherit_bindings=False):
         """Put the cursor on `key`, and bring it into sight. Nothing happens if there is no such row."""
         place = self._order.place(key, near=self._cursor)
         if place is not None:
-            self._move(place)
+            self._at_first = False
+            self._put(place)
 
     def _move(self, place: int, scrolled: int = 0) -> None:
-        """Put the cursor on the row at `place`, to follow that from now on; scroll as `_put` does."""
+        """Put the cursor on the row at `place` by hand, to follow that from now on; scroll as `_put` does."""
         self._at_first = False
-        self._put(place, scrolled)
+        self._put(place, scrolled, by_hand=True)
 
-    def _put(self, place: int, scrolled: int = 0) -> None:
+    def _put(self, place: int, scrolled: int = 0, *, by_hand: bool = False) -> None:
         """Put the cursor on the row at `place`; scroll by `scrolled` rows, and so far that it is in sight."""
         before, self._cursor = self.cursor_key, max(0, min(place, len(self.keys) - 1))
         top = max(min(self.top + scrolled, self._cursor), self._cursor - max(1, self.page) + 1)
         self.scroll_rows(len(self.keys), top)
-        self._tell_cursor(before)
+        self._tell_cursor(before, by_hand=by_hand)
 
-    def _tell_cursor(self, before: Key | None) -> None:
+    def _tell_cursor(self, before: Key | None, *, by_hand: bool = False) -> None:
         if self.cursor_key != before:
-            self.post_message(self.CursorMoved(self, self.cursor_key))
+            self.post_message(self.CursorMoved(self, self.cursor_key, by_hand=by_hand))
 
     @property
     def marked(self) -> frozenset[Key]:

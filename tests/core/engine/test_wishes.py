@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.config import Config
+from core.engine import control
+from core.engine.effects import effect
 from core.engine.engine import Engine
 from core.errors import ExitCode
 from core.model import CommandKind
@@ -388,3 +392,29 @@ async def test_a_command_that_meets_what_nobody_thought_of_ends_no_engine(
         await operator.until_state("transferring", "f")
         assert "TypeError: nobody thought of it" in await operator.refused(CommandKind.NOW, "f")
         assert await operator.done(CommandKind.HOLD, "f")
+
+
+async def test_what_gets_under_way_while_it_is_cancelled_is_taken_out_all_the_same(
+    datastore: DataStore, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, served, begun = threading.Event(), threading.Event(), effect
+
+    async def late(*arguments: Any) -> str:
+        listed.set()
+        while not datastore.requested("p/f/a.dat"):
+            await asyncio.sleep(0.01)
+        return await begun(*arguments)
+
+    monkeypatch.setattr(control, "effect", late)
+    datastore.add_product("p")
+    datastore.add_fileset("p", "f", {"a.dat": b"x" * 5000, "b.dat": b"good"})
+    datastore.fault("p/f/index.txt", Fault.gate(listed))
+    datastore.fault("p/f/a.dat", Fault.gate(served))
+    async with operating(config) as operator:
+        await operator.until_state("discovered", "f")
+        await operator.done(CommandKind.CANCEL, "f")
+        await operator.until_seen("SELECT file_id FROM transfers")
+        served.set()
+        await operator.done(CommandKind.REQUEUE, "f")
+        await operator.until_state("published", "f")
+        assert await operator.seen("SELECT message FROM events WHERE level = 'error'") == []

@@ -68,6 +68,18 @@ async def test_what_cant_be_given_comes_last_also_of_what_is_found() -> None:
         assert [str(option.prompt).split("  ")[0] for option in options.options] == ["Retry all", "Retry"]
 
 
+async def test_a_word_that_begins_so_comes_before_letters_that_are_scattered() -> None:
+    app = Host(Palette(), unavailable={"raise": "no row", "lower": "no row"})
+    async with app.run_test(size=(80, 24)) as pilot:
+        await found(pilot)
+        await pilot.press(*"pri")
+        while (options := await found(pilot)).option_count > 20:
+            await pilot.pause(0.01)
+        titles = [str(option.prompt).split("  ")[0] for option in options.options]
+        assert titles[:2] == ["Raise priority", "Lower priority"]
+        assert "Previous row" in titles
+
+
 async def test_a_colon_before_a_name_is_no_part_of_it() -> None:
     app = Host(Palette())
     async with app.run_test(size=(80, 24)) as pilot:

@@ -121,7 +121,7 @@ async def test_a_source_that_fails_is_told_with_the_remedy(
         await operator.to_products(datastore.url)
         await operator.sees(said, remedy)
         await operator.press("enter")
-        await operator.sees("[2 Products]", said)
+        assert "newest" not in await operator.sees("[2 Products]", said), "there is no table"
         await operator.press("r")
         await operator.sees("prod0", "0 of 1 marked")
 
