@@ -40,6 +40,13 @@ def read_what_is_no_database(folder: Path) -> None:
         connection.execute("SELECT * FROM sqlite_master")
 
 
+def write_while_another_does(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "mirror.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with closing(sqlite3.connect(folder / "mirror.db", timeout=0)) as connection:
+            connection.execute("CREATE TABLE t (x)")
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "advice"),
     [
@@ -47,6 +54,7 @@ def read_what_is_no_database(folder: Path) -> None:
         (write_to_what_is_read_only, ExitCode.USAGE, "let this user write"),
         (open_what_is_not_there, ExitCode.USAGE, "let this user write"),
         (read_what_is_no_database, ExitCode.USAGE, "`mirrortui rebuild` moves it aside"),
+        (write_while_another_does, ExitCode.USAGE, "another program has been writing to it"),
     ],
 )
 def test_what_an_operator_can_mend_is_told_as_such(

@@ -13,6 +13,7 @@ from core.store.identity import REMEDY
 from core.store.shortage import WRITABLE, primary, shortage
 from core.text import display
 
+BUSY = "another program has been writing to it for too long: end that (a shell of sqlite3, say), then try again"
 DISK_ADVICE = {
     sqlite3.SQLITE_FULL: "free some space there, or move it to a larger disk (`state` in [engine])",
     sqlite3.SQLITE_IOERR: "check that disk and its free space, or move the file to another one (`state` in [engine])",
@@ -22,6 +23,7 @@ STATE_ADVICE = {
     sqlite3.SQLITE_CANTOPEN: WRITABLE,
     sqlite3.SQLITE_CORRUPT: REMEDY,
     sqlite3.SQLITE_NOTADB: REMEDY,
+    sqlite3.SQLITE_BUSY: BUSY,
 }
 
 
