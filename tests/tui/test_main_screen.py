@@ -231,7 +231,7 @@ async def test_beside_the_details_the_border_is_blank(tmp_path: Path) -> None:
 async def test_while_the_details_are_read_progress_and_the_next_try_stay_in_sight(tmp_path: Path) -> None:
     async with playing(tmp_path, night.build) as play:
         await play.press("2", "4")
-        await play.sees("fileset", "prio", "progress")
+        await play.sees("fileset", "state", "progress")
         await play.sees("kind", "why", "next try")
 
 

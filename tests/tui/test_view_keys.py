@@ -15,7 +15,7 @@ SEEN: dict[str, tuple[Sequence[str], str, Sequence[str]]] = {
     "mark": (["2", "g"], "space", ["2 Queue", "1 marked"]),
     "mark_all": (["2"], "*", ["2 Queue", "1,750 marked"]),
     "overview": (["2", "4", "f"], "o", ["registered"]),
-    "files": (["2", "4", "o"], "f", ["file", "tries"]),
+    "files": (["2", "4", "o"], "f", ["file", "try"]),
     "errors": (["3", "4", "o"], "e", ["4 Details  ipp-misc.04097"]),
     "filter": (["2"], "/", ["text to look for"]),
     "problems": (["1"], "!", ["1 Products", "problems only"]),

@@ -107,7 +107,7 @@ def test_from_no_configuration_to_published_filesets(
         wait_for_row(terminal, PRODUCTS, "prod0", "+ current")
         wait_for_row(terminal, PRODUCTS, "prod1", ". available")
         terminal.send("5")
-        wait_for_row(terminal, LOG, ".chip.2", "published")
+        wait_for_row(terminal, LOG, "hip.2", "published")
         leave(terminal)
     wanted = {path: body for path, body in expected.items() if path.startswith("prod0/")}
     assert published(nowhere.folder / "data") == wanted

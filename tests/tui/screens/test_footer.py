@@ -24,10 +24,10 @@ class Bar(Host[None]):
     ("width", "line"),
     [
         (20, " a Now    ? Help  ^p"),
-        (40, " a Now  h Hold  x Cancel      ? Help  ^p"),
+        (40, " a Now  h Hold  x Cancel  ? Help  ^p All"),
         (80, " a Now  h Hold  x Cancel  J/K Move  +/- Priority  / Filter  p Pause   ? Help  ^p"),
         (120, " a Now  h Hold  x Cancel  J/K Move  +/- Priority  / Filter  p Pause  Space Mark  r/R Retry"
-              "  L Limits          ? Help  ^p"),
+              "  L Limits      ? Help  ^p All"),
     ],
 )  # fmt: skip
 async def test_as_many_as_fit(width: int, line: str) -> None:
@@ -47,7 +47,7 @@ async def test_every_pane_has_its_own(pane: str) -> None:
         (line,) = lines(app)
         assert ("A Accept" in line) == (pane in ("failed", "details"))
         assert ("n Available" in line) == (pane == "products")
-        assert line.endswith("? Help  ^p Palette")
+        assert line.endswith("? Help  ^p All")
 
 
 async def test_what_cant_be_given_is_dim_until_it_can() -> None:
