@@ -15,7 +15,7 @@ from core.model import ListedFileset, Rejection
 from core.sources import open_source
 from core.sources.base import Source
 from core.text import display
-from core.units import Space, counted, format_bytes
+from core.units import Space, counted, format_room
 
 
 class Verdict(StrEnum):
@@ -68,7 +68,7 @@ async def _examine_destination(mirror: Mirror, min_free: Space) -> AsyncGenerato
         words = f"{display(mirror.destination)}: can't be written to: {error.strerror}; choose another destination"
         yield Finding(Verdict.BAD, words, ExitCode.DISK)
     if found.free is not None and found.total and found.free <= (spare := min_free.of(found.total)):
-        room = f"{format_bytes(found.free)} free, min_free keeps {format_bytes(spare)}"
+        room = format_room(found.free, spare)
         words = f"{display(mirror.destination)}: no room: {room}; free some space, or choose another destination"
         yield Finding(Verdict.BAD, words, ExitCode.DISK)
 

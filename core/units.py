@@ -114,6 +114,11 @@ def format_bytes(size: int) -> str:
     return f"{size} B" if abs(size) < 1000 else humanize.naturalsize(size)
 
 
+def format_room(free: int, spare: int) -> str:
+    """Return how much of a disk is free, of which `spare` bytes are not for filesets."""
+    return f"{format_bytes(max(0, free))} free, min_free keeps {format_bytes(spare)}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things in words: ``"1 file"``, ``"2,000 files"``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Hashable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.model import CommandKind
 from core.store.commands import Target
 from core.store.operate import RELEASE_FIRST
+from core.store.screens.overview import Overview
 from core.text import display
 from core.units import counted
 from tui import attach
@@ -36,6 +37,14 @@ DOING = {
     CommandKind.VERIFY: "having verified",
 }
 """What is told of a command on many filesets until it is answered."""
+
+
+class Halt(NamedTuple):
+    """A product, or a whole mirror if none is named, that can be halted; `by` tells what has done so already."""
+
+    mirror: str
+    product: str
+    by: str | None
 
 
 class Orders:
@@ -225,33 +234,20 @@ class Orders:
         What is not paused, and stands because its mirror was stopped, is resumed with that.
         """
         found, of_filesets = await self._hits.products()
-        chosen = {(hit.mirror, hit.product) for hit in found}
         overview = self._main.snapshot.overview
-        lines = [line for line in (overview.products if overview else ()) if (line.mirror, line.name) in chosen]
-        stopped = {one.name for one in (overview.mirrors if overview else ()) if one.stopped}
-        whole_mirrors = {line.mirror for line in lines if line.mirror in stopped and not line.paused}
-        mirrors = [
-            one
-            for one in (overview.mirrors if overview else ())
-            if (one.name, "") in chosen or one.name in whole_mirrors
-        ]
-        targets: dict[str, tuple[str, str | None, str | None]] = {
-            f"{line.mirror}/{line.name}": (line.mirror, literal(line.name), line.paused)
-            for line in lines
-            if line.paused or line.mirror not in whole_mirrors
-        }
-        targets |= {one.name: (one.name, None, one.paused or one.stopped) for one in mirrors}
-        paused = bool(targets) and all(held for _, _, held in targets.values())
-        targets = {name: target for name, target in targets.items() if bool(target[2]) is paused}
-        hits = [Hit(name, name.partition("/")[2], mirror) for name, (mirror, _, _) in targets.items()]
+        halts = _halts(overview, {(hit.mirror, hit.product) for hit in found}) if overview else []
+        paused = bool(halts) and all(halt.by for halt in halts)
+        halts = [halt for halt in halts if bool(halt.by) is paused]
+        hits = [Hit("/".join(filter(None, (halt.mirror, halt.product))), halt.product, halt.mirror) for halt in halts]
         title = "Resume {}?" if paused else "Pause {}?"
         whole = not paused and of_filesets
         words = "They go on." if paused else "Nothing of {} is fetched until resumed."
         words += " To stop one fileset alone, hold it." if whole else ""
         if await self._confirmed("pause", title, hits, words, always=whole):
             kind = CommandKind.RESUME if paused else CommandKind.PAUSE
-            for mirror, product, _ in targets.values():
-                self._app.wish(kind, Target(mirror=mirror, product=product))
+            for halt in halts:
+                product = literal(halt.product) if halt.product else None
+                self._app.wish(kind, Target(mirror=halt.mirror, product=product))
             self._clear_marks()
 
     async def do_pause_all(self) -> None:
@@ -325,3 +321,21 @@ class Orders:
         words = "What came is kept; from then on the state is of this version."
         if await self._app.asked(ConfirmScreen(title, [snapshot.trouble], words)) is True:
             self._app.start_engine(attach.replace)
+
+
+def _halts(overview: Overview, chosen: Collection[tuple[str, str]]) -> list[Halt]:
+    """Return what is paused or resumed with the rows chosen, as (mirror, product).
+
+    A product that stands only because its mirror was stopped goes on with that one, not by itself.
+    """
+    stopped = {mirror.name for mirror in overview.mirrors if mirror.stopped}
+    lines = [line for line in overview.products if (line.mirror, line.name) in chosen]
+    whole = {line.mirror for line in lines if line.mirror in stopped and not line.paused}
+    return [
+        *(Halt(line.mirror, line.name, line.paused) for line in lines if line.paused or line.mirror not in whole),
+        *(
+            Halt(mirror.name, "", mirror.paused or mirror.stopped)
+            for mirror in overview.mirrors
+            if mirror.name in whole or (mirror.name, "") in chosen
+        ),
+    ]

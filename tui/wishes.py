@@ -48,13 +48,13 @@ class Wishes:
             elif len(target.filesets) > MANY:  # of these it is told already that they are under way
                 await self._wait(db, kind, number, PATIENCE_WITH_MANY)
             elif not await self._answered(db, kind, number, SILENT_SECONDS):
-                self._tell(f"{kind}: waiting for the engine", seconds=PATIENCE_SECONDS)
+                self._tell(_waiting(kind), seconds=PATIENCE_SECONDS)
                 await self._wait(db, kind, number, PATIENCE_SECONDS)
 
     async def _write(self, db: Database, kind: CommandKind, target: Target) -> int:
         """Write one command as soon as the engine, which may be at a long write of its own, leaves room for it."""
-        words = f"{kind}: waiting for the engine"
-        told = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._tell, words, "information", PATIENCE_SECONDS)
+        loop = asyncio.get_running_loop()
+        told = loop.call_later(SILENT_SECONDS, self._tell, _waiting(kind), "information", PATIENCE_SECONDS)
         try:
             return await commands.append(db, kind, target, time.time())
         finally:
@@ -74,3 +74,7 @@ class Wishes:
                 return True
             await asyncio.sleep(LOOK_SECONDS)
         return False
+
+
+def _waiting(kind: CommandKind) -> str:
+    return f"{kind}: waiting for the engine"

@@ -78,9 +78,8 @@ class Control:
             result = str(error)
         except IllegalTransition:
             result = "its state has changed in this moment; look at `mirrortui status`, then try again"
-        except (
-            Exception
-        ) as error:  # whatever a command may meet that nobody thought of, it ends no engine, nor the next
+        except Exception as error:
+            # what nobody thought of ends no engine; the command would meet it again in the next one
             if isinstance(error, MirrorError) or hurts_all(error):
                 raise
             log.exception("a command cannot be carried out")

@@ -232,7 +232,8 @@ class Indexer:
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
         # no breaker knows other hosts: without a rest one of them could keep a run busy for as long as it has tries
         wait = max(error.retry_after or 0.0, FIRST_REST) if error.elsewhere else error.retry_after
-        step = next_step(self._answered_as(error.kind, row), tries, now=now, retry_after=wait)
+        policy = self._denials.answered_as(error.kind, self._mirror, row.id)
+        step = next_step(policy, tries, now=now, retry_after=wait)
         if step.answer is Answer.PAUSE_MIRROR:
             reason = f"{product}/{row.name}: its index: {error.detail}"
             await self._stop(error.kind, reason)
@@ -258,13 +259,6 @@ class Indexer:
         if news:
             told = f"its index: {error.detail}; tried again later, as are others"
             await self._context.tell("error", told, mirror=self._mirror.config.name, product=product, fileset=row.name)
-
-    def _answered_as(self, kind: FailureKind, row: FilesetRow) -> FailureKind:
-        """Return by which policy a failure is answered: one index that is denied is as good as not there."""
-        alone = (
-            kind is FailureKind.DENIED and self._mirror.stop is None and not self._denials.add(self._mirror.id, row.id)
-        )
-        return FailureKind.MISSING if alone else kind
 
     async def _stop(self, kind: FailureKind, reason: str) -> None:
         """Stop the mirror; that indexes of it were denied before counts for nothing, then."""

@@ -9,7 +9,7 @@ from core.engine.context import Context, MirrorRun
 from core.engine.runs import Run
 from core.errors import DiskError
 from core.store import filesets
-from core.units import counted, format_bytes
+from core.units import counted, format_room
 
 ROOM_AGAIN_SECONDS = 60.0
 """When a fileset that found no room is looked at again."""
@@ -34,7 +34,7 @@ class Room:
         return self.most - self.promised
 
     def __str__(self) -> str:
-        return f"{format_bytes(max(0, self.free))} free, min_free keeps {format_bytes(self.spare)}"
+        return format_room(self.free, self.spare)
 
 
 async def find_room(context: Context, mirror: MirrorRun, runs: Iterable[Run]) -> Room:

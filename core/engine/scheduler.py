@@ -237,7 +237,8 @@ class Scheduler:
     def _failed(self, run: Run, file: FileRow, outcome: Outcome, kind: FailureKind) -> None:
         run.begun = run.failing = True
         now = self._context.now()
-        step = tries.next_try(file, outcome, self._answered_as(run, file, kind), now)
+        policy = self._denials.answered_as(kind, run.mirror, file.id)
+        step = tries.next_try(file, outcome, policy, now)
         if step.answer in (Answer.PAUSE_MIRROR, Answer.PAUSE_DESTINATION):
             self.recorder.interrupted(file.id, outcome.kept, outcome.validator)
             run.pending.appendleft(file._replace(kept=outcome.kept, validator=outcome.validator))
@@ -252,11 +253,6 @@ class Scheduler:
         elif step.at is not None and step.at - now <= SOON_SECONDS and not self._context.draining.is_set():
             run.waiting.add(file.id)
             heapq.heappush(self._waiting, (step.at, next(self._numbers), run, after))
-
-    def _answered_as(self, run: Run, file: FileRow, kind: FailureKind) -> FailureKind:
-        """Return by which policy a failure is answered: one file that is denied is as good as not there."""
-        alone = kind is FailureKind.DENIED and run.mirror.stop is None and not self._denials.add(run.mirror.id, file.id)
-        return FailureKind.MISSING if alone else kind
 
     async def _stop(self, mirror: MirrorRun, kind: FailureKind, reason: str) -> None:
         """Stop a mirror; that files of it were denied before counts for nothing, then."""

@@ -10,7 +10,7 @@ from core.store import mending
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
-from core.store.records import FILESET_COLUMNS, FilesetRow, dump_columns, fileset_row, storable
+from core.store.records import FILESET_COLUMNS, LOOK, FilesetRow, dump_columns, fileset_row, storable
 
 _OF_PRODUCTS = "product_id IN (SELECT value FROM json_each(:products))"
 
@@ -49,14 +49,14 @@ async def to_index_again(db: Database, products: Sequence[int], now: float, limi
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_again
             WHERE {_OF_PRODUCTS} AND state = 'discovered' AND trouble <> ''
               AND (failure_kind IS NULL OR (trouble = 'failed' AND next_try <= :now)
-                   OR (trouble = 'quarantined' AND reread = {mending.LOOK}))
+                   OR (trouble = 'quarantined' AND reread = {LOOK}))
             ORDER BY priority DESC, place LIMIT :limit""",
         keys,
     )
     again = await db.rows(
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
             WHERE {_OF_PRODUCTS} AND reread
-              AND (state = 'published' OR state IN ('queued', 'transferring') AND reread = {mending.LOOK})
+              AND (state = 'published' OR state IN ('queued', 'transferring') AND reread = {LOOK})
               AND (next_try IS NULL OR next_try <= :now)
             LIMIT :limit""",
         keys,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from core.store.database import Database
 from core.store.ids import file_range, sql_in_range
+from core.store.records import LOOK
 
-LOOK = 2
-"""What stands in `reread` of a fileset whose index is looked at: if nothing comes of that, nothing has happened."""
 MOST = 1000
 """Indexes of a mirror that are looked at again at a time, any of those that may have been mended."""
 EMPTY_SECONDS = 86_400.0
@@ -14,6 +13,11 @@ EMPTY_SECONDS = 86_400.0
 was being written.
 """
 
+UNREAD = """state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL, failure = NULL,
+            next_try = NULL"""
+"""What a fileset is made whose index is to be read, in SQL."""
+
+_BEGUN = "state IN ('queued', 'transferring')"
 _CANDIDATES = f"""
     SELECT s.id FROM products p JOIN filesets s INDEXED BY filesets_trouble ON s.product_id = p.id AND s.trouble <> ''
     WHERE p.mirror_id = :mirror AND p.selected
@@ -79,14 +83,9 @@ async def known_wrong(db: Database, fileset: int) -> tuple[int, int]:
 
 async def begin_anew(db: Database, fileset: int) -> None:
     """Have the index of a fileset read that has changed since its transfer was begun."""
-    await db.run(f"UPDATE filesets SET {_ANEW} WHERE id = ? AND {_BEGUN}", (fileset,))
+    await db.run(f"UPDATE filesets SET {UNREAD} WHERE id = ? AND {_BEGUN}", (fileset,))
 
 
 async def read_first(db: Database) -> None:
     """Have indexes read that were to be read again before their filesets were repaired by the old ones."""
-    await db.run(f"UPDATE filesets SET {_ANEW} WHERE reread AND reread <> {LOOK} AND {_BEGUN}")
-
-
-_ANEW = """state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL, failure = NULL,
-           next_try = NULL"""
-_BEGUN = "state IN ('queued', 'transferring')"
+    await db.run(f"UPDATE filesets SET {UNREAD} WHERE reread AND reread <> {LOOK} AND {_BEGUN}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.store import files
 from core.store.database import Database
+from core.store.mending import UNREAD
 from core.urls import same_place
 
 
@@ -43,9 +44,7 @@ async def _read_again(db: Database, mirror: int) -> int:
     rows = await db.rows(f"SELECT id FROM filesets WHERE {ours} AND trouble <> ''", (mirror,))
     await files.begin_anew(db, [row["id"] for row in rows])
     await db.run(
-        f"""UPDATE filesets SET state = 'discovered', trouble = '', attempts = 0, tries = 0, failure_kind = NULL,
-                                failure = NULL, next_try = NULL
-            WHERE {ours} AND state IN ('discovered', 'queued', 'transferring')""",
+        f"UPDATE filesets SET {UNREAD} WHERE {ours} AND state IN ('discovered', 'queued', 'transferring')",
         (mirror,),
     )
     return int(await db.value(f"SELECT count(*) FROM filesets WHERE {ours} AND state = 'published'", (mirror,)))

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from core.errors import FailureKind
 from core.model import Columns, FilesetState, FileState, Trouble
-from core.store import mending
 
+LOOK = 2
+"""What stands in `reread` of a fileset whose index is looked at: if nothing comes of that, nothing has happened."""
 ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 """A byte that was not UTF-8, as `storable` writes it."""
 
@@ -52,7 +53,7 @@ class FilesetRow:
     inode: str | None
     next_try: float | None
     reread: int
-    """Its index is to be read, whatever became of it since it was (1), or looked at (mending.LOOK)."""
+    """Its index is to be read, whatever became of it since it was (1), or looked at (LOOK)."""
 
     @property
     def published(self) -> bool:
@@ -62,7 +63,7 @@ class FilesetRow:
     @property
     def looked_at(self) -> bool:
         """True if its index is read only to see what upstream has mended: if it can't be, nothing has happened."""
-        return self.reread == mending.LOOK
+        return self.reread == LOOK
 
 
 FILESET_COLUMNS = (
