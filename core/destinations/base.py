@@ -112,6 +112,12 @@ class Destination(Protocol):
     def mark(self, marker: str) -> None:
         """Make this place known by `marker`."""
 
+    def others(self) -> list[str]:
+        """Return what is there of other state files that have published here."""
+
+    def drop_others(self) -> None:
+        """Remove what other state files have left that was not published."""
+
     def demand_in_place(self) -> None:
         """Raise DiskError if what is open is displaced: not what stands at its path any more."""
 
@@ -145,8 +151,11 @@ class Destination(Protocol):
     def settle(self, products: Iterable[str]) -> None:
         """Bring the publications below `products` to disk."""
 
+    def stands(self, place: Place, inode: str) -> bool:
+        """Tell whether the directory with this inode stands at its final place."""
+
     def is_published(self, place: Place, inode: str) -> bool:
-        """Tell, after a crash, whether the directory with this inode stands at its final place."""
+        """Tell, after a crash, whether the directory that was about to appear did; what it replaced is set aside."""
 
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""

@@ -213,18 +213,24 @@ class PosixDestination(PosixIndexes):
             os.fsync(self._staging)
             os.fsync(self._root)
 
-    def is_published(self, place: Place, inode: str) -> bool:
-        """Tell whether the directory that was about to appear did appear; what it replaced is then to be cleared."""
+    def stands(self, place: Place, inode: str) -> bool:
+        """Tell whether the directory with this inode stands at its final place."""
         with self._told("cannot be examined"):
             try:
                 with self._final(place) as final:
-                    appeared = _number(_inode(final)) == _number(inode)
-            except (FileNotFoundError, NotADirectoryError):
+                    return _number(_inode(final)) == _number(inode)
+            except OSError as error:
+                if proof.of_fileset(error) is None:
+                    raise
                 return False
-            if appeared:
-                with suppress(FileNotFoundError):
-                    self._set_aside(str(place.fileset_id))
-            return appeared
+
+    def is_published(self, place: Place, inode: str) -> bool:
+        """Tell whether the directory that was about to appear did appear; what it replaced is then to be cleared."""
+        appeared = self.stands(place, inode)
+        if appeared:
+            with self._told("cannot be examined"), suppress(FileNotFoundError):
+                self._set_aside(str(place.fileset_id))
+        return appeared
 
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""

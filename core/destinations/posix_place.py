@@ -41,7 +41,7 @@ class PosixPlace:
         self._displaced = False
 
     def open(self) -> None:
-        """Make the root, lock it, and drop staging areas that no state file speaks for any more."""
+        """Make the root, and lock it."""
         if self._staging >= 0 and not self._displaced:
             return
         self.leave()
@@ -79,12 +79,20 @@ class PosixPlace:
     def _open_staging(self) -> None:
         areas = self._make(self._private, PRIVATE, "staging")
         try:
-            for name in os.listdir(areas):
-                if name != self._owner:
-                    self._drop_staging(areas, name)
             self._staging = self._make(areas, PRIVATE, "staging", self._owner)
         finally:
             os.close(areas)
+
+    def others(self) -> list[str]:
+        """Return what is there of other state files that have published here: their staging areas."""
+        with self._told("cannot be examined"), below.opened(self._private, "staging") as areas:
+            return sorted(set(os.listdir(areas)) - {self._owner})
+
+    def drop_others(self) -> None:
+        """Remove what other state files have staged: this one speaks for the place now."""
+        with self._told("cannot be cleaned up"), below.opened(self._private, "staging") as areas:
+            for name in set(os.listdir(areas)) - {self._owner}:
+                self._drop_staging(areas, name)
 
     def _drop_staging(self, areas: int, name: str) -> None:
         """Remove what another state file has staged; what is not its own is kept."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from core.config import Config, Mirror, matches
-from core.destinations.base import Destination
+from core.destinations.base import Destination, Place
 from core.errors import DiskError, FailureKind
 from core.model import Phase
 from core.sources.base import Source
@@ -117,6 +117,10 @@ class Context:
     def mirror_of(self, product: int) -> MirrorRun | None:
         """Return the mirror that a product belongs to, if that product is being mirrored."""
         return next((mirror for mirror in self.mirrors.values() if product in mirror.products), None)
+
+    async def place_of(self, fileset: FilesetRow) -> Place:
+        """Return where a fileset is staged and published."""
+        return Place(fileset.id, await registry.product_name(self.db, fileset.product_id), fileset.name)
 
     @property
     def at_work(self) -> list[int]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from core.destinations.base import Place
-from core.engine import indexes
+from core.engine import indexes, others
 from core.engine.context import Context, MirrorRun
 from core.errors import HOUR, DiskError, FailureKind, MirrorError
 from core.http import LONGEST_RETRY_AFTER
@@ -118,7 +117,7 @@ async def _clear_away(context: Context, mirror: MirrorRun) -> None:
         await context.tell("warning", str(error), mirror=mirror.config.name)
     for row in rows:
         if not context.publishing(row.id):
-            place = await _place(context, row)
+            place = await context.place_of(row)
             try:
                 await context.in_thread(mirror.destination.clear, place)
             except DiskError as error:
@@ -149,20 +148,17 @@ async def _open(context: Context, mirror: MirrorRun) -> None:
         await context.in_thread(mirror.destination.mark, found)
     if found != known:
         await context.journal.write(lambda db: registry.set_marker(db, mirror.id, found))
+    await others.take_over(context, mirror)
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:
-    place = await _place(context, row)
+    place = await context.place_of(row)
     stands = row.inode is not None and await context.in_thread(mirror.destination.is_published, place, row.inode)
     now = context.now()
     if stands:
         await context.journal.write(lambda db: filesets.published(db, [row.id], now))
     else:
         await context.journal.write(lambda db: filesets.take_back(db, row.id))
-
-
-async def _place(context: Context, row: FilesetRow) -> Place:
-    return Place(row.id, await registry.product_name(context.db, row.product_id), row.name)
 
 
 def boot_id() -> str:

@@ -217,7 +217,7 @@ class Scrubber:
             return
         if mirror.stop is not None and mirror.stop.kind is FailureKind.DISK:
             raise DiskError(mirror.stop.reason)
-        place = Place(row.id, await registry.product_name(self._context.db, row.product_id), row.name)
+        place = await self._context.place_of(row)
         expected = await self._expected(row)
         with contextlib.closing(await listing.of_fileset(self._context.db, row.id)) as index:
             result = await asyncio.get_running_loop().run_in_executor(

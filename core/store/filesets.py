@@ -295,11 +295,23 @@ async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) ->
     return [fileset_row(row) for row in rows]
 
 
+async def published_of(db: Database, mirror: int, after: int, limit: int) -> list[FilesetRow]:
+    """Return the published filesets of a mirror, a window of them that comes `after` a fileset."""
+    rows = await db.rows(
+        f"""SELECT {FILESET_COLUMNS} FROM filesets
+            WHERE id > ? AND state = 'published' AND product_id IN (SELECT id FROM products WHERE mirror_id = ?)
+            ORDER BY id LIMIT ?""",
+        (after, mirror, limit),
+    )
+    return [fileset_row(row) for row in rows]
+
+
 async def admit(db: Database, filesets: Iterable[int], lease: int) -> None:
     """Begin the transfer of filesets under this engine's lease."""
     found = list(filesets)
     await db.run_many(
-        """UPDATE filesets SET state = 'transferring', lease = ?, failure_kind = NULL, failure = NULL, next_try = NULL
+        """UPDATE filesets SET state = 'transferring', lease = ?, failure_kind = NULL, failure = NULL, next_try = NULL,
+                                inode = NULL
            WHERE id = ? AND state = 'queued'""",
         [(lease, fileset) for fileset in found],
     )
@@ -350,7 +362,7 @@ async def published(db: Database, filesets: Sequence[int], now: float) -> None:
         map(file_range, filesets),
     )
     await db.run_many(
-        """UPDATE filesets SET state = 'published', published_at = ?, verified_at = NULL, inode = NULL, lease = NULL,
+        """UPDATE filesets SET state = 'published', published_at = ?, verified_at = NULL, lease = NULL,
                   trouble = '', failure_kind = NULL, failure = NULL, next_try = NULL WHERE id = ?""",
         [(now, fileset) for fileset in filesets],
     )

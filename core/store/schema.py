@@ -128,7 +128,7 @@ INITIAL: Migration = (
         failure       TEXT,
         next_try      REAL,
         lease         INTEGER,
-        inode         TEXT              -- device:inode of the directory about to be renamed into place
+        inode         TEXT              -- device:inode of the directory that stands, or is about to, at its place
     )""",
     "CREATE UNIQUE INDEX filesets_current ON filesets (product_id, name) WHERE state <> 'superseded'",
     "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, place)",

@@ -44,13 +44,15 @@ def test_only_one_engine_may_publish_here(destination: PosixDestination, root: P
     second.close()
 
 
-def test_staging_areas_that_nobody_speaks_for_are_dropped_at_the_start(root: Path) -> None:
+def test_staging_areas_of_other_state_files_are_told_and_dropped(root: Path) -> None:
     areas = root / ".mirrortui" / "staging"
     fill(areas / "gone" / "3", FILES)
     fill(areas / OWNER / "4", FILES)
     (areas / "stray").write_bytes(b"x")
     one = other(root, OWNER)
     one.open()
+    assert one.others() == ["gone", "stray"]
+    one.drop_others()
     one.close()
     assert {path.name for path in areas.iterdir()} == {OWNER}
     assert content(areas / OWNER / "4") == FILES

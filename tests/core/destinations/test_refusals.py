@@ -158,6 +158,7 @@ def test_a_link_among_old_staging_areas_is_removed_not_followed(root: Path, outs
     (areas / "gone").symlink_to(outside)
     one = PosixDestination(root, Durability.NONE, OWNER)
     one.open()
+    one.drop_others()
     one.close()
     assert [path.name for path in areas.iterdir()] == [OWNER]
 
