@@ -20,7 +20,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LONGEST_RETRY_AFTER = 7 * 86_400.0
 """Seconds for which a host is left alone at its wish, at most: more is hardly meant."""
 
-_SECONDS = re.compile(r"[0-9]{1,18}")
+_SECONDS = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?")
 _PHRASES = {int(status): status.phrase for status in HTTPStatus}
 _KINDS = {
     401: FailureKind.DENIED,
@@ -62,12 +62,16 @@ def retry_after(text: str | None) -> float | None:
 
 
 def _wished(text: str | None) -> float | None:
-    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3), without a zone in UTC."""
+    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3), without a zone in UTC.
+
+    Of several numbers, which proxies on the way may have added, the largest counts. Some servers send fractions.
+    """
     if text is None:
         return None
     text = text.strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
+    numbers = [part.strip() for part in text.split(",")]
+    if all(map(_SECONDS.fullmatch, numbers)):
+        return max(map(float, numbers))
     try:
         moment = parsedate_to_datetime(text)
         until = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

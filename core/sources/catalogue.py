@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -18,6 +19,7 @@ import httpx
 
 from core.errors import FailureKind, SourceError
 from core.http import REDIRECTS, same_origin, user_agent
+from core.pieces import Pieces
 from core.sources.base import SourceOptions
 from core.sources.failures import at_another_host, from_exception, from_status, source_error
 from core.sources.spool import DEFAULT_LIMITS, Form, Limits, Shelf, Spool
@@ -26,6 +28,11 @@ from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reac
 
 PIECE = 16 * 1024
 """Bytes looked at in one go: even when every line is a comment to be read, the event loop is free again soon."""
+
+LEAST_PIECE = 16
+"""Bytes of the pieces of an index: some servers send one for each line, which is longer."""
+FREE_PIECES = 10_000
+"""Pieces of an index that may be smaller: about half a second of work."""
 
 MOST_HELD = 256 * 1024
 """Bytes of an answer that the kernel may hold for us; it would take 6 MB, and so would each of many indexes."""
@@ -171,6 +178,8 @@ class CatalogueClient:
         try:
             return httpx.AsyncClient(
                 verify=ssl.create_default_context(cafile=ca_file),
+                # What one answer sets would go with every other request, to other ports of that host as well.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
                 timeout=httpx.Timeout(seconds, connect=self._options.connect_seconds),
                 # A connection for each index: h11 would take bytes after a body for the next answer, and so a fileset
                 # would be published with the files of another.
@@ -227,6 +236,7 @@ async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOption
     The read time-out starts anew with every byte, so that one byte now and then would satisfy it.
     """
     enough = options.min_rate * options.stall_seconds
+    watched = Pieces(LEAST_PIECE, FREE_PIECES)
     waited, received = 0.0, 0
     while True:
         began = monotonic()
@@ -238,6 +248,8 @@ async def _unstalled(url: str, body: AsyncIterator[bytes], options: SourceOption
             raise source_error(url, FailureKind.TRANSIENT, reason) from None
         if chunk is None:
             return
+        if (wrong := watched.add(len(chunk))) is not None:
+            raise source_error(url, FailureKind.TRANSIENT, wrong)
         waited, received = waited + monotonic() - began, received + len(chunk)
         if received >= enough:
             waited, received = 0.0, 0

@@ -34,8 +34,7 @@ class Job(NamedTuple):
     `directory` is an open directory descriptor; the file is opened below it without following links.
     `offset` bytes are on disk already and may be continued if the server confirms `validator` (If-Range);
     without one, or without a `digest` to prove the whole, the file is fetched from zero. `plain` asks for no more than
-    the bytes of a file of at most PLAIN_SIZE: such a body, if it breaks off, is continued by its date alone, and less
-    is told about other answers.
+    the bytes of a file of at most PLAIN_SIZE, which are looked at when all have come: that takes less time.
     `fresh` wants a connection of its own: the last try failed, and one that is out of step may be why.
     `stuck` tells that the last try to continue what is on disk brought nothing.
     `accepted` tells that size and digest are no index's: an operator took them from what came before.

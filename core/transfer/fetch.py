@@ -8,6 +8,7 @@ import resource
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from http import HTTPStatus
 from typing import Any
 
 import pycurl
@@ -15,10 +16,11 @@ import pycurl
 from core.errors import ELSEWHERE, FailureKind
 from core.http import REDIRECTS, same_origin
 from core.logs import redact_secrets
+from core.pieces import Pieces
 from core.text import display
 from core.transfer.base import Job, Outcome
 from core.transfer.request import Handle, Target
-from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, plain_head, status_failure
+from core.transfer.response import Failure, Head, break_words, curl_failure, parse_head, status_failure
 from core.transfer.sink import NameRefused, Sink
 from core.transfer.writers import Writers
 from core.urls import Reach, RedirectRefused, follow, host_key, less_reach, reach, same_host
@@ -27,8 +29,14 @@ ABORT = 0
 """What the body's callback returns to make curl end the request."""
 USELESS_CHUNKS = 8
 """How much of a body that is not wanted is read all the same, so that the connection can be used again."""
+LEAST_PIECE = 128
+"""Bytes of the pieces of a body that cost other hosts less than can be measured."""
+FREE_PIECES = 50_000
+"""Pieces of a body that may be smaller: some tenths of a second of work."""
 NOT_AN_ANSWER = frozenset({pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_UNSUPPORTED_PROTOCOL})
 """What curl says where a status line should be: 8, no such line (whatever the protocol); 1, HTTP/0.9."""
+WHOLE = Head(HTTPStatus.OK)
+"""The head of a small file that came as it is listed: what else it says changes nothing, and takes time to read."""
 NOT_A_FILE = frozenset({errno.EISDIR, errno.ELOOP})
 LATER = frozenset({408, 425, 429})
 """Statuses below 500 that refuse for now, whatever was asked for."""
@@ -68,7 +76,6 @@ class Fetch:
         self._hops = 0
         self._least = Reach.LINK
         self._fresh = job.fresh
-        self._plainly = job.plain
         self._fetched = 0
         self._failure: Failure | None = None
         self._stopped = False
@@ -93,6 +100,8 @@ class Fetch:
         self._useful = False
         self._whole = False
         self._useless_chunks = 0
+        self._watched = Pieces(LEAST_PIECE, FREE_PIECES)
+        self._in_crumbs: str | None = None
         self._bug: Exception | None = None
         self._plain = False
         self.on_head = self._lines.append
@@ -120,8 +129,8 @@ class Fetch:
     def target(self, bounded: bool) -> Target:
         """Return the request to make; `bounded` tells that leave has to be asked for every piece of the body."""
         job = self.job
-        if self._url is job.url and self._plainly and not (bounded or self._offset):
-            # A callback per line of the head, and one of our own for the body, would cost more than the rest.
+        if self._url is job.url and job.plain and not (bounded or self._offset):
+            # A callback of our own for the body would cost more than the rest.
             self._plain = True
             self.on_body = self._pieces.append
             return Target(job.url, job.access, plain=True, fresh=self._fresh)
@@ -136,7 +145,7 @@ class Fetch:
         """The request has ended with curl's `code` and `message`."""
         if self._plain:
             self._read_plain(code, easy)
-        elif self._head is None and (code == pycurl.E_OK or self._lines[-1:] in ([b"\r\n"], [b"\n"])):
+        elif self._head is None and self._head_ended(code):
             self._read_head()
         if self._bug is not None:
             raise self._bug
@@ -144,8 +153,6 @@ class Fetch:
             self._end()
         elif self._head is None and not self._fresh and _out_of_step(code, easy):
             self._fresh = True
-        elif self._plain and self._head is not None and self._head.cut:
-            self._plainly = False  # the same question again, so that the header itself can be read
         elif self._head is None:
             self._judge_silence(code, message, easy)
         elif self._useful:
@@ -167,7 +174,7 @@ class Fetch:
             digest=self.sink.digest if self._whole else None,
             blake3=self.sink.blake3 if self._whole and failure is None else None,
             ctime=self.sink.ctime if self._whole and failure is None else None,
-            kept=self.sink.kept if unfinished and self.validator is not None else 0,
+            kept=self._kept if unfinished and self.validator is not None else 0,
             validator=self.validator,
             resumed=self._offset > 0 and (self._useful or self._whole),
             fetched=self._fetched,
@@ -180,12 +187,13 @@ class Fetch:
 
     def _read_plain(self, code: int, easy: Any) -> None:
         """Take the answer to a plain request, in hindsight; of one that broke off, what came may be half a head."""
-        head = plain_head(easy) if self._pieces or code in {pycurl.E_OK, pycurl.E_FILESIZE_EXCEEDED} else None
-        if head is None:
-            return
-        self._use_head(head)
+        received = sum(map(len, self._pieces))
+        if code == pycurl.E_OK and received == self.job.size and easy.getinfo(pycurl.RESPONSE_CODE) == HTTPStatus.OK:
+            self._use_head(WHOLE)
+        elif self._pieces or code == pycurl.E_FILESIZE_EXCEEDED or self._head_ended(code):
+            self._read_head()
         if self._useful:
-            self.received = self._fetched = sum(map(len, self._pieces))
+            self.received = self._fetched = received
             if self.received <= self.job.size:
                 self.sink.take(b"".join(self._pieces))
 
@@ -214,10 +222,15 @@ class Fetch:
             return int(pycurl.WRITEFUNC_PAUSE)
         self.received += count
         self._fetched += count
-        if self.received > self.job.size:
+        self._in_crumbs = self._watched.add(count)
+        if self.received > self.job.size or self._in_crumbs is not None:
             return ABORT
         self.sink.take(chunk)
         return None
+
+    def _head_ended(self, code: int) -> bool:
+        """Tell whether a whole head has come, though no body."""
+        return code == pycurl.E_OK or self._lines[-1:] in ([b"\r\n"], [b"\n"])
 
     def _read_head(self) -> None:
         self._use_head(parse_head(self._lines))
@@ -247,6 +260,8 @@ class Fetch:
         size = self.job.size
         if code == pycurl.E_FILESIZE_EXCEEDED or self._announced_too_long() or self.received > size:
             self._fail(Failure(FailureKind.INTEGRITY, f"longer than the {size} bytes listed{_encoding_words(head)}"))
+        elif self._in_crumbs is not None:
+            self._fail_in_crumbs(self._in_crumbs)
         elif (code == pycurl.E_OK and (head.framed or self.received == size)) or self._proven_by_digest():
             self._finish()
         elif code == pycurl.E_OPERATION_TIMEDOUT:
@@ -256,6 +271,12 @@ class Fetch:
         else:
             words = f"the connection broke {break_words(self.received, size)}"
             self._fail(Failure(FailureKind.TRANSIENT, words))
+
+    def _fail_in_crumbs(self, words: str) -> None:
+        """Fail without any progress: else what came would count as some, and the host as one that works."""
+        if not self.job.offset:
+            self.validator = None
+        self._fail(Failure(FailureKind.TRANSIENT, words))
 
     def _proven_by_digest(self) -> bool:
         """Tell whether the body, though not ended well, has all its bytes and a digest to prove them."""
@@ -319,6 +340,11 @@ class Fetch:
     def _elsewhere(self) -> bool:
         """True if the server has redirected to another host, which has to answer."""
         return self._hops > 0 and not same_host(self._url, self.job.url)
+
+    @property
+    def _kept(self) -> int:
+        """Bytes to be continued."""
+        return self.sink.kept if self._in_crumbs is None else min(self.sink.kept, self.job.offset)
 
     def _seen_size(self) -> int | None:
         if self._whole:

@@ -212,8 +212,7 @@ class Network:
         idle = self._idle[target.plain]
         handle = fetch.handle = idle.pop() if idle else Handle(target.plain)
         handle.aim(target)
-        if not target.plain:
-            handle.easy.setopt(pycurl.HEADERFUNCTION, fetch.on_head)
+        handle.easy.setopt(pycurl.HEADERFUNCTION, fetch.on_head)
         handle.easy.setopt(pycurl.WRITEFUNCTION, fetch.on_body)
         self._multi.add_handle(handle.easy)
         self._running[handle.easy] = fetch

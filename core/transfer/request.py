@@ -30,7 +30,7 @@ class Target(NamedTuple):
     """One request: the bytes of `url` from `offset` on, if `validator` still holds.
 
     `own` is false where a redirect led to another host; an address of less than `least` reach is refused there.
-    `plain`: at most PLAIN_SIZE bytes, and no look at the headers. `fresh`: no connection that was used before.
+    `plain`: at most PLAIN_SIZE bytes. `fresh`: no connection that was used before.
     """
 
     url: str
@@ -55,7 +55,6 @@ class Handle:
         self.easy.setopt(pycurl.USERAGENT, user_agent())
         if plain:
             self.easy.setopt(pycurl.MAXFILESIZE_LARGE, PLAIN_SIZE)
-            self.easy.setopt(pycurl.OPT_FILETIME, 1)
 
     def aim(self, target: Target) -> None:
         """Set up the next request. Who we are is told to the mirror's own host only."""

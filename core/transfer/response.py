@@ -7,10 +7,6 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.utils import formatdate
-from functools import lru_cache
-from http import HTTPStatus
-from typing import Any
 
 import pycurl
 
@@ -23,10 +19,8 @@ from core.units import format_bytes
 DENIED = "access denied, check the credentials of this mirror"
 CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 STRONG_ETAG = re.compile(r'"[^"]*"')
-LONGEST_TOLD = "21600"
-"""Seconds of the longest Retry-After that curl itself tells: it may stand for a longer one."""
-LAST_SECOND = 253_402_300_799
-"""The end of the year 9999, in seconds since 1970: no date of HTTP is later."""
+LISTS = frozenset({"etag", "retry-after"})
+"""Headers of which all count, if there are several: the last one may not be the right one."""
 
 TLS_CODES = frozenset(
     {
@@ -91,11 +85,6 @@ class Head:
         return self.length is not None or "chunked" in self.fields.get("transfer-encoding", "").lower()
 
     @property
-    def cut(self) -> bool:
-        """True if a Retry-After may be longer than it is told here (see `plain_head`)."""
-        return self.fields.get("retry-after") == LONGEST_TOLD
-
-    @property
     def encoding(self) -> str | None:
         """The Content-Encoding, unless it is identity."""
         name = self.fields.get("content-encoding", "").strip().lower()
@@ -134,36 +123,8 @@ def parse_head(lines: Iterable[bytes]) -> Head:
         elif ":" in line and not ended:
             name, _, text = line.partition(":")
             key, text = name.lower(), text.strip()
-            fields[key] = f"{fields[key]}, {text}" if key == "etag" and key in fields else text
+            fields[key] = f"{fields[key]}, {text}" if key in LISTS and key in fields else text
     return Head(status, fields)
-
-
-def plain_head(easy: Any) -> Head | None:
-    """Return what curl itself knows of the last head, or None if none came.
-
-    An ETag is not among it, of an encoding nothing is known, and a Retry-After is at most LONGEST_TOLD.
-    """
-    status = easy.getinfo(pycurl.RESPONSE_CODE)
-    if not status:
-        return None
-    length = int(easy.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
-    fields = {"content-length": str(length)} if length >= 0 else {}
-    if (modified := _http_date(easy.getinfo(pycurl.INFO_FILETIME))) is not None:
-        fields["last-modified"] = modified
-    if status != HTTPStatus.OK:
-        fields["retry-after"] = str(easy.getinfo(pycurl.RETRY_AFTER) or "")
-        if location := easy.getinfo(pycurl.REDIRECT_URL):
-            fields["location"] = location
-    return Head(status, fields)
-
-
-@lru_cache(maxsize=1024)
-def _http_date(seconds: int) -> str | None:
-    """Return a time as HTTP writes it (RFC 9110, 5.6.7), or None: of one before 1970, and beyond the year 9999.
-
-    The files of a fileset are often of the same second.
-    """
-    return formatdate(seconds, usegmt=True) if 0 <= seconds <= LAST_SECOND else None
 
 
 def status_failure(head: Head) -> Failure:

@@ -20,6 +20,8 @@ BLOCK = 1 << 20
 """What is digested and written at once, in bytes; a file of at most this size is one block."""
 REHASH = 16 * BLOCK
 """What one writer reads of a resumed file before it lets other files have their turn."""
+SMALL_PIECE = 4096
+"""Bytes below which pieces are gathered in one array: each of a byte or two costs dozens as an object of its own."""
 WAITING_PER_FILE = 8
 WAITING_IN_ALL = 64
 """Blocks that may wait for the disk before the network is asked to pause."""
@@ -44,7 +46,7 @@ class Sink:
 
     def __init__(self, job: Job, writers: Writers, done: Callable[[], None]):
         self._job = job
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | bytearray] = []
         self._gathered = 0
         self._begin_digests()
         self._fd = -1
@@ -88,7 +90,12 @@ class Sink:
 
     def take(self, chunk: bytes) -> None:
         """Add the next bytes of the body."""
-        self._chunks.append(chunk)
+        if len(chunk) >= SMALL_PIECE:
+            self._chunks.append(chunk)
+        elif self._chunks and isinstance(last := self._chunks[-1], bytearray):
+            last += chunk
+        else:
+            self._chunks.append(bytearray(chunk))
         self._gathered += len(chunk)
         if self._gathered >= BLOCK and self._lane is not None:
             self._pass_on()
@@ -115,7 +122,7 @@ class Sink:
         self._gather()
         self._do(self._close)
 
-    def _gather(self) -> list[bytes]:
+    def _gather(self) -> list[bytes | bytearray]:
         chunks, self._chunks, self._gathered = self._chunks, [], 0
         return chunks
 
@@ -185,7 +192,7 @@ class Sink:
             start += len(data)
             self.written += len(data)
 
-    def _write(self, chunks: list[bytes]) -> None:
+    def _write(self, chunks: list[bytes | bytearray]) -> None:
         if self.error is None:
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self._digest(data)
@@ -195,11 +202,11 @@ class Sink:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._blake3 = blake3()
 
-    def _digest(self, data: bytes) -> None:
+    def _digest(self, data: bytes | bytearray) -> None:
         self._md5.update(data)
         self._blake3.update(data)
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | bytearray) -> None:
         if self._fd < 0:
             self._open_new()
         done = os.pwrite(self._fd, data, self.written)
@@ -207,7 +214,7 @@ class Sink:
             done += os.pwrite(self._fd, memoryview(data)[done:], self.written + done)
         self.written += len(data)
 
-    def _complete(self, chunks: list[bytes]) -> None:
+    def _complete(self, chunks: list[bytes | bytearray]) -> None:
         data = b"".join(chunks)
         self._digest(data)
         self.digest, self.blake3 = self._md5.hexdigest(), self._blake3.hexdigest()

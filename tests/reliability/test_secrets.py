@@ -57,6 +57,26 @@ def spoil(store: DataStore) -> list[str]:
     return paths
 
 
+COOKIE = Fault("cookie", change_answer=lambda answer: answer.with_headers(Set_Cookie=f"session={TOKEN}; Path=/"))
+INDEX, FILE = "prod0/o470.chip.0/index.txt", "prod0/o470.chip.1/o470.chip.1.0.fits"
+
+
+def test_a_cookie_goes_to_nobody_not_even_to_who_sets_it(tmp_path: Path) -> None:
+    with DataStore(username=USER, password=PASSWORD) as store, DataStore() as other:
+        expected = fill(store, products=1, filesets=3)
+        fill(other, products=1, filesets=3)
+        for path in (INDEX, FILE):
+            store.fault(path, Fault.redirect(f"{other.url}/{path}") & COOKIE)
+        for server in (store, other):
+            server.fault("*", COOKIE, times=None)
+        site = Site(tmp_path / "site", store.url.replace("://", f"://{USER}:canary-p%40ss%3Aword@"))
+        assert site.once()["exit_code"] == 0
+        assert site.published() == expected
+        assert other.requested(INDEX)
+        assert other.requested(FILE)
+        assert not [request.path for request in (*store.requests, *other.requests) if "cookie" in request.headers]
+
+
 def test_a_secret_that_a_server_sends_back_is_told_nowhere(tmp_path: Path) -> None:
     with DataStore(username=USER, password=PASSWORD) as store:
         paths = spoil(store)

@@ -154,6 +154,11 @@ class Fault:
         """The body comes in chunks, its length is not told."""
         return cls("chunked", change_answer=lambda answer: replace(answer, chunked=True))
 
+    @classmethod
+    def crumbs(cls, size: int) -> Fault:
+        """The body comes in chunks of `size` bytes."""
+        return cls.chunked() & cls("crumbs", steps=(Head(), Body(chunk=size), End()))
+
     # The answer is sent badly; `after` counts bytes of the body.
 
     @classmethod

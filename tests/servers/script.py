@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -29,12 +29,13 @@ class Head:
 class Body:
     """The body of the answer from byte `start` to `stop` (None: to its end), framed as the head says.
 
-    With `rate` it comes in small pieces, so many bytes a second.
+    With `rate` it comes in small pieces, so many bytes a second; with `chunk` in chunks of so many, as fast as can be.
     """
 
     start: int = 0
     stop: int | None = None
     rate: float | None = None
+    chunk: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ async def _take(step: Step, wire: Wire, answer: Answer) -> None:  # noqa: C901 -
         case Head():
             wire.request.status = answer.status
             await wire.raw(answer.head()[: step.stop])
+        case Body(chunk=int(size)):
+            await wire.raw(b"".join(_chunks(answer.body[step.start : step.stop], size)))
         case Body(rate=None):
             await wire.body(answer, answer.body[step.start : step.stop])
         case Body():
@@ -141,6 +144,12 @@ async def _take(step: Step, wire: Wire, answer: Answer) -> None:  # noqa: C901 -
             raise HungUp
         case Reset():
             await wire.reset()
+
+
+def _chunks(data: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(data), size):
+        piece = data[start : start + size]
+        yield b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def _heard(wire: Wire) -> bytes:

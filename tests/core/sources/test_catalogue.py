@@ -150,6 +150,17 @@ async def test_an_index_that_drips_is_given_up_in_the_end(datastore: DataStore) 
     assert error.detail.endswith("not complete within 0.2 s")
 
 
+async def test_an_index_in_crumbs_is_given_up_and_one_line_by_line_is_taken(datastore: DataStore) -> None:
+    body = HEADER + b"".join(ROW % number for number in range(1500))
+    datastore.raw_index(INDEX, body)
+    datastore.fault(INDEX, Fault.crumbs(1))
+    error = await failure(options(datastore))
+    assert error.kind is FailureKind.TRANSIENT
+    assert "comes in pieces of 1 byte:" in error.detail
+    datastore.fault(INDEX, Fault.crumbs(len(ROW % 1)))
+    assert await fetch(options(datastore)) == body
+
+
 # Failures.
 
 
@@ -174,9 +185,12 @@ async def test_a_status_tells_what_to_do(code: int, kind: FailureKind, datastore
     assert f"the server answered {code}" in error.detail
 
 
-async def test_a_servers_wish_to_wait_is_heard(datastore: DataStore) -> None:
-    datastore.fault(INDEX, Fault.status(429, retry_after=120))
-    assert (await failure(options(datastore))).retry_after == 120.0
+@pytest.mark.parametrize(
+    ("wish", "seconds"), [("120", 120.0), ("3.5", 3.5), ("3, 3", 3.0), ("3\r\nRetry-After: 1", 3.0)]
+)
+async def test_a_servers_wish_to_wait_is_heard(datastore: DataStore, wish: str, seconds: float) -> None:
+    datastore.fault(INDEX, Fault.status(429, retry_after=wish))
+    assert (await failure(options(datastore))).retry_after == seconds
 
 
 BROKEN = [

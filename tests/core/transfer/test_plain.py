@@ -36,6 +36,8 @@ async def test_a_plain_file_arrives(url: str, courier: Courier) -> None:
         (Fault.longer(bytes(100)), FailureKind.INTEGRITY, "longer than the 10000 bytes listed"),
         (Fault.longer(bytes(4_000_000)), FailureKind.INTEGRITY, "longer than the 10000 bytes listed"),
         (Fault.replace(DATA[:-10]), FailureKind.INTEGRITY, "9990 bytes, the index says 10000"),
+        (Fault.replace(DATA[:-10]) & Fault.chunked(), FailureKind.INTEGRITY, "9990 bytes, the index says 10000"),
+        (Fault.gzip(), FailureKind.INTEGRITY, "sent with Content-Encoding gzip, though identity was asked for"),
         (Fault.redirect("file:///etc/passwd"), FailureKind.UNSAFE, "redirect"),
     ],
 )
@@ -51,9 +53,7 @@ async def test_verdicts(
 
 
 @pytest.mark.parametrize("fault", [Fault.reset(after=5000), Fault.truncate(after=5000)])
-async def test_what_breaks_off_is_continued_by_its_date(
-    store: DataStore, url: str, courier: Courier, fault: Fault
-) -> None:
+async def test_what_breaks_off_is_continued(store: DataStore, url: str, courier: Courier, fault: Fault) -> None:
     store.fault(URL, fault)
     first = courier.job(url, DATA, plain=True)
     outcome = await courier.fetch(first)
@@ -70,19 +70,25 @@ async def test_a_date_that_no_calendar_has_is_no_validator(courier: Courier) -> 
     assert (outcome.kind, outcome.validator, courier.on_disk()) == (None, None, DATA)
 
 
-async def test_a_server_that_asks_for_patience_is_heard(store: DataStore, url: str, courier: Courier) -> None:
-    store.fault(URL, Fault.status(503, retry_after=120))
-    outcome = await courier.fetch(courier.job(url, DATA, plain=True))
-    assert (outcome.kind, outcome.retry_after) == (FailureKind.TRANSIENT, 120.0)
-
-
-async def test_a_server_that_asks_for_more_patience_than_curl_tells_is_asked_for_its_words(
-    store: DataStore, url: str, courier: Courier
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(
+    ("wish", "seconds"),
+    [
+        ("120", 120.0),
+        ("86400", 86_400.0),
+        ("3.5", 3.5),
+        ("3, 3", 3.0),
+        ("3\r\nRetry-After: 1", 3.0),
+        ("1\r\nRetry-After: 3", 3.0),
+    ],
+)
+async def test_a_server_that_asks_for_patience_is_heard_and_not_asked_again(
+    store: DataStore, url: str, courier: Courier, plain: bool, wish: str, seconds: float
 ) -> None:
-    store.fault(URL, Fault.status(503, retry_after=86_400), times=None)
-    outcome = await courier.fetch(courier.job(url, DATA, plain=True))
-    assert (outcome.kind, outcome.retry_after) == (FailureKind.TRANSIENT, 86_400.0)
-    assert len(store.requests) == 2
+    store.fault(URL, Fault.status(503, retry_after=wish))
+    outcome = await courier.fetch(courier.job(url, DATA, plain=plain))
+    assert (outcome.kind, outcome.retry_after) == (FailureKind.TRANSIENT, seconds)
+    assert len(store.requests) == 1
 
 
 async def test_a_redirect_is_followed(store: DataStore, url: str, courier: Courier) -> None:
