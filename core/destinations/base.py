@@ -151,8 +151,11 @@ class Destination(Protocol):
     def settle(self, products: Iterable[str]) -> None:
         """Bring the publications below `products` to disk."""
 
-    def stands(self, place: Place, inode: str) -> bool:
-        """Tell whether the directory with this inode stands at its final place."""
+    def folder_stamps(self, products: Sequence[str]) -> list[str | None]:
+        """Return what tells whether anything was added to, or taken from, the folders of products; None: not there."""
+
+    def standing(self, product: str, filesets: Iterable[str]) -> dict[str, str]:
+        """Return what identifies the directories (device:inode:mtime) of those filesets that stand at their places."""
 
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell, after a crash, whether the directory that was about to appear did; what it replaced is set aside."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
 
@@ -106,13 +107,13 @@ class PosixDestination(PosixIndexes):
             if in_place:
                 with self._final(place) as final:
                     self._replace_index(final, index, place.fileset)
-                    return Sealed(place, _inode(final), in_place)
+                    return Sealed(place, _identity(os.fstat(final)), in_place)
             with below.opened(self._staging, str(place.fileset_id)) as staging:
                 there = len(set(os.listdir(staging)) - {INDEX})
                 if there != files:
                     raise DiskError(f"{self.root}: {display(place.fileset)}: {there} of {files} files are in staging")
                 below.create(staging, INDEX, index)
-                return Sealed(place, _inode(staging), in_place)
+                return Sealed(place, _identity(os.fstat(staging)), in_place)
 
     def flush(self, sealed: Iterable[Sealed]) -> None:
         """Bring sealed filesets to disk. With durability ``full`` their files are there already.
@@ -213,24 +214,35 @@ class PosixDestination(PosixIndexes):
             os.fsync(self._staging)
             os.fsync(self._root)
 
-    def stands(self, place: Place, inode: str) -> bool:
-        """Tell whether the directory with this inode stands at its final place."""
+    def folder_stamps(self, products: Sequence[str]) -> list[str | None]:
+        """Return what tells whether anything was added to, or taken from, the folders of products; None: not there."""
+        self._check(*products)
         with self._told("cannot be examined"):
+            return [found and found.partition(":")[2] for found in (_directory(self._root, name) for name in products)]
+
+    def standing(self, product: str, filesets: Iterable[str]) -> dict[str, str]:
+        """Return what identifies the directories (device:inode:mtime) of those filesets that stand at their places."""
+        self._check(product)
+        with self._told(f"{display(product)} cannot be examined"):
             try:
-                with self._final(place) as final:
-                    return _number(_inode(final)) == _number(inode)
-            except OSError as error:
-                if proof.of_fileset(error) is None:
-                    raise
-                return False
+                with below.opened(self._root, product) as folder:
+                    found = {name: _directory(folder, name) for name in filesets}
+            except (FileNotFoundError, NotADirectoryError):
+                return {}
+            return {name: one for name, one in found.items() if one is not None}
 
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell whether the directory that was about to appear did appear; what it replaced is then to be cleared."""
-        appeared = self.stands(place, inode)
-        if appeared:
-            with self._told("cannot be examined"), suppress(FileNotFoundError):
-                self._set_aside(str(place.fileset_id))
-        return appeared
+        with self._told("cannot be examined"):
+            try:
+                with self._final(place) as final:
+                    appeared = _number(_identity(os.fstat(final))) == _number(inode)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+            if appeared:
+                with suppress(FileNotFoundError):
+                    self._set_aside(str(place.fileset_id))
+            return appeared
 
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
@@ -287,11 +299,19 @@ def _may_stay(final: int, expected: Sequence[Expected]) -> bool:
     return keeps and os.access(".", os.W_OK | os.X_OK, dir_fd=final, effective_ids=True)
 
 
-def _inode(directory: int) -> str:
-    status = os.fstat(directory)
-    return f"{status.st_dev}:{status.st_ino}"
+def _identity(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}"
 
 
-def _number(inode: str) -> str:
+def _number(identity: str) -> str:
     """Return what identifies a directory on its disk, which may get another number each time it is mounted."""
-    return inode.rpartition(":")[2]
+    return identity.split(":")[1]
+
+
+def _directory(parent: int, name: str) -> str | None:
+    """Return the identity of a directory; None if there is none of this name."""
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return _identity(status) if stat.S_ISDIR(status.st_mode) else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from core.engine import indexes, others
+from core.engine import indexes, presence
 from core.engine.context import Context, MirrorRun
 from core.errors import HOUR, DiskError, FailureKind, MirrorError
 from core.http import LONGEST_RETRY_AFTER
@@ -148,7 +148,8 @@ async def _open(context: Context, mirror: MirrorRun) -> None:
         await context.in_thread(mirror.destination.mark, found)
     if found != known:
         await context.journal.write(lambda db: registry.set_marker(db, mirror.id, found))
-    await others.take_over(context, mirror)
+    if not context.repairs_only:
+        await presence.look_for(context, mirror)
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:

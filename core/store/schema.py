@@ -128,7 +128,7 @@ INITIAL: Migration = (
         failure       TEXT,
         next_try      REAL,
         lease         INTEGER,
-        inode         TEXT              -- device:inode of the directory that stands, or is about to, at its place
+        inode         TEXT              -- device:inode:mtime of the directory at its place, or about to be there
     )""",
     "CREATE UNIQUE INDEX filesets_current ON filesets (product_id, name) WHERE state <> 'superseded'",
     "CREATE INDEX filesets_queue ON filesets (product_id, state, priority DESC, place)",
@@ -370,5 +370,20 @@ AGAIN: Migration = (
 )
 """Indexes that are to be tried again are found at once, however many filesets are in trouble."""
 
-MIGRATIONS: tuple[Migration, ...] = (INITIAL, FLOW, WISHES, CHANGES, STAMPS, REREAD, LISTED, BASES, STAGED, AGAIN)
+PRESENCE: Migration = ("ALTER TABLE products ADD COLUMN folder_stamp TEXT",)
+"""How the folder of a product was left (inode:mtime) when all that is published of it was seen to stand."""
+
+MIGRATIONS: tuple[Migration, ...] = (
+    INITIAL,
+    FLOW,
+    WISHES,
+    CHANGES,
+    STAMPS,
+    REREAD,
+    LISTED,
+    BASES,
+    STAGED,
+    AGAIN,
+    PRESENCE,
+)
 """Migration n brings a state file from version n to n + 1 (PRAGMA user_version)."""
