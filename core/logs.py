@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -13,6 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+from core.regular import open_regular
 from core.text import display
 from core.units import format_time
 from core.urls import quote_segment
@@ -91,6 +93,11 @@ def log_files(log_file: Path) -> tuple[Path, ...]:
     return (log_file, *(log_file.with_name(f"{log_file.name}.{number}") for number in range(1, KEPT_FILES + 1)))
 
 
+def open_log(log_file: Path | str) -> int:
+    """Open a log to add to it; it is made for the owner's eyes alone. Raises OSError for what is no file, too."""
+    return open_regular(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, device=True)
+
+
 class LineFormatter(logging.Formatter):
     """``2026-11-21T07:58:02Z INFO  ps1: message``; the lines of a traceback follow, indented."""
 
@@ -116,10 +123,12 @@ class _TerminalHandler(_Unfailing, logging.StreamHandler):  # type: ignore[type-
 
 class _FileHandler(_Unfailing, RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
-        """Open without following a link that someone planted, and for the owner's eyes alone."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.baseFilename, flags, 0o600)
-        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+        return open(open_log(self.baseFilename), "a", encoding="utf-8", errors="backslashreplace")
+
+    def doRollover(self) -> None:  # noqa: N802 - named by logging
+        """Rotate; where something that is no log stands in the way, this one grows on."""
+        with contextlib.suppress(OSError):
+            super().doRollover()
 
 
 def _open_handler(log_file: Path | None) -> tuple[logging.Handler, str | None]:

@@ -20,6 +20,13 @@ SIGNALS = {
 """What ends a process, and what it ends with."""
 
 
+NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+"""Whether this process was started to outlive its terminal, as by nohup(1).
+
+Only the signal that is for terminals is ignored then: a shell has its jobs in the background ignore SIGINT, too.
+"""
+
+
 def end_at_once() -> None:
     """Have signals end the process, without a traceback, until whoever has something to save takes them over."""
     for number in SIGNALS:
@@ -30,7 +37,8 @@ def end_at_once() -> None:
 def heed(loop: AbstractEventLoop, obey: Callable[[ExitCode], object]) -> None:
     """Have signals call `obey` on an event loop with what they end the process with."""
     for number, code in SIGNALS.items():
-        loop.add_signal_handler(number, obey, code)
+        if not (NOHUP and number is signal.SIGHUP):
+            loop.add_signal_handler(number, obey, code)
 
 
 def pass_over(loop: AbstractEventLoop | None = None) -> None:

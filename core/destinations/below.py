@@ -13,9 +13,11 @@ from pathlib import Path
 
 from core.errors import DiskError
 from core.names import PRIVATE, unsafe_name
+from core.regular import NotRegular, open_regular
 from core.text import display
 
 INDEX = "index.txt"
+LOCK = "lock"
 MARKER = "marker"
 MARKER_BYTES = 64
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -43,13 +45,15 @@ def make(parent: int, name: str) -> int:
     return os.open(name, DIRECTORY, dir_fd=parent)
 
 
-def lock(private: int) -> int:
-    """Lock a destination for the one who may change it; the lock lasts as long as the descriptor.
+def lock(private: int, root: Path) -> int:
+    """Lock the destination at `root` for the one who may change it; the lock lasts as long as the descriptor.
 
-    Raises BlockingIOError if somebody else has it.
+    Raises BlockingIOError if somebody else has it, and DiskError if something else stands in its place.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open("lock", flags, 0o600, dir_fd=private)
+    try:
+        descriptor = open_regular(LOCK, os.O_RDWR | os.O_CREAT, dir_fd=private)
+    except NotRegular as error:
+        raise DiskError(f"{root / PRIVATE / LOCK}: cannot be used: {error.strerror}", whole=True) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

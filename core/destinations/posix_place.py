@@ -24,6 +24,11 @@ WHOLE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENODEV}
 )
 """Errors after which no other fileset would fare better."""
+OTHER_DISK = (
+    "it is on another disk than the rest of the destination, where nothing can be renamed to; unmount that, or make it "
+    "the destination of a mirror of its own"
+)
+"""What is told where part of a destination is on a disk of its own; the place is told before."""
 
 
 class PosixPlace:
@@ -72,7 +77,7 @@ class PosixPlace:
 
     def _take_lock(self) -> None:
         try:
-            self._lock = below.lock(self._private)
+            self._lock = below.lock(self._private, self.root)
         except BlockingIOError:
             raise LeaseHeld(f"{self.root}: another engine, with another state file, publishes here") from None
 
@@ -82,6 +87,8 @@ class PosixPlace:
             self._staging = self._make(areas, PRIVATE, "staging", self._owner)
         finally:
             os.close(areas)
+        if os.fstat(self._staging).st_dev != self.device:
+            raise DiskError(f"{self.root / PRIVATE / 'staging'}: {OTHER_DISK}", whole=True)
 
     def others(self) -> list[str]:
         """Return what is there of other state files that have published here: their staging areas."""
@@ -245,4 +252,5 @@ class PosixPlace:
             yield
         except OSError as error:
             whole = error.errno in WHOLE
-            raise DiskError(f"{self.root}: {what}: {error.strerror or error}", whole=whole) from error
+            why = OTHER_DISK if error.errno == errno.EXDEV else error.strerror or error
+            raise DiskError(f"{self.root}: {what}: {why}", whole=whole) from error

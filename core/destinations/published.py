@@ -42,7 +42,7 @@ class PublishedTree:
             self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             private = below.make(self._root, PRIVATE)
             try:
-                self._lock = below.lock(private)
+                self._lock = below.lock(private, self.root)
                 self.marker = below.marker(private, self.root)
             finally:
                 os.close(private)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import DiskError, LeaseHeld, StateError
+from core.regular import NotRegular, open_regular
 from core.store.identity import OtherVersion
 from core.store.shortage import refused
 
@@ -47,7 +48,9 @@ class Lease:
     def take(self) -> None:
         """Take the lease. Raises LeaseHeld, naming the holder, StateError, or DiskError if its disk is full."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
+        except NotRegular as error:
+            raise StateError(f"{self.path}: the lock of the state file cannot be opened: {error.strerror}") from error
         except OSError as error:
             raise refused(f"{self.path}: the lock of the state file cannot be opened", error) from error
         if not _lock(descriptor):

@@ -26,6 +26,7 @@ from core.executors.base import Executor
 from core.model import CommandKind
 from core.store import filesets, queries
 from core.store.commands import Command
+from core.store.verification import Wish
 from core.store.whereabouts import Whereabouts
 from core.transfer.hosts import Hosts
 
@@ -52,6 +53,12 @@ def queued_ahead(context: Context) -> int:
 def hosts_compete(context: Context) -> bool:
     """Tell whether there is more than one host to share the slots."""
     return len({mirror.host for mirror in context.mirrors.values()}) > 1
+
+
+def _fetches_at_once(command: Command) -> bool:
+    """Tell whether what a command names is to be fetched without waiting for rests of our own making."""
+    repairs = command.kind is CommandKind.VERIFY and Wish.parse(command.target.value or "").repair
+    return repairs or command.kind is CommandKind.NOW
 
 
 class Part(Protocol):
@@ -128,7 +135,7 @@ class Parts:
 
     def _commanded(self, command: Command, done: bool) -> None:
         self._read_indexes()
-        if command.kind in (CommandKind.RETRY, CommandKind.RESUME) or (command.kind is CommandKind.NOW and done):
+        if command.kind in (CommandKind.RETRY, CommandKind.RESUME) or (done and _fetches_at_once(command)):
             self._hosts.forgive()
         if command.kind in (CommandKind.RETRY, CommandKind.RESUME):
             for poller in self.pollers:

@@ -44,7 +44,7 @@ class Task:
     wish: Wish
     work: list[Standing]
     damaged: list[int]
-    """What was found damaged before."""
+    """What was found damaged before, and is not mended yet."""
     whole: bool
     """True if it is about all of its products, so that what is no fileset of theirs can be told."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -100,7 +100,7 @@ class Scrubber:
         whole = not command.target.filesets and wish.share == 1
         self._tasks.append(Task(command.id, wish, work, damaged, whole))
         self._wake.set()
-        again = f"; {counted(len(damaged), 'fileset')} found damaged before" if damaged else ""
+        again = f"; {counted(len(damaged), 'fileset')} found damaged before, not mended yet" if damaged else ""
         return f"{counted(len(work), 'fileset')}, {format_bytes(sum(one.bytes for one in work))} to read{again}"
 
     def _stop_all(self) -> str:
@@ -261,15 +261,19 @@ class Scrubber:
                 await self._repair([row.id])
 
     async def _repair(self, found: Sequence[int]) -> None:
-        """Begin at once to fetch again what is wrong of damaged filesets."""
+        """Begin at once to fetch again what is wrong of damaged filesets, or go on with that."""
         if not found:
             return
+        stuck = await verification.stuck(self._context.db, found)
 
         async def write(db: Database) -> None:
-            await verification.repair(db, found)
-            await filesets.admit(db, found, self._context.lease)
+            if self._context.repairs_only:  # nobody reads indexes
+                await verification.repair_by_known_index(db, stuck)
+            await files.begin_anew(db, stuck)
+            await verification.repair(db, stuck)
+            await filesets.admit(db, stuck, self._context.lease)
 
-        await self._context.journal.write(write)
+        await self._admission.apart(stuck, lambda: self._context.journal.write(write))
         self._admission.resume(found)
 
     def _gate(self, stop: threading.Event, rate: int, *, yields: bool = False) -> Gate:

@@ -5,12 +5,14 @@ One commit of outcomes is some tens of pages of 4 KiB; what is recorded of all t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
 from pathlib import Path
 
 from core.errors import causes
+from core.regular import NotRegular, open_regular
 
 MOST, LEAST = 4 << 20, 256 << 10
 """Bytes that are kept; they are taken again when twice as many are free, or each commit would stop everything anew."""
@@ -43,12 +45,15 @@ class Ballast:
         """Occupy the room, unless that is done; return False if the disk is full. Where it can't be done it is not."""
         try:
             return self._take()
+        except NotRegular:
+            return True
         except OSError as error:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path.unlink()
             return error.errno not in NO_ROOM
 
     def _take(self) -> bool:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         try:
             disk = os.fstatvfs(descriptor)
             size = at_most(disk, MOST)

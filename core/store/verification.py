@@ -10,10 +10,15 @@ from core.errors import FailureKind
 from core.model import FilesetState, Finding, Trouble
 from core.store.bulk import fields, table
 from core.store.database import Database
-from core.store.ids import file_range
+from core.store.ids import file_range, sql_in_range
 from core.store.records import FilesetRow
 from core.units import parse_rate, parse_share, quoted
 
+UNMENDED = """(filesets.published_at IS NOT NULL
+    AND filesets.state NOT IN ('published', 'withdrawn', 'superseded', 'expiring', 'expired'))"""
+"""What was published and found damaged, and is not right again, however far its repair has come: that is done when it
+is published. Nothing else leads from published to another state of those that are left.
+"""
 _FOUND = "SELECT DISTINCT fileset_id FROM findings WHERE command_id = ? AND fileset_id IS NOT NULL"
 KEPT = 50
 """Verifications whose findings are kept."""
@@ -136,9 +141,9 @@ async def is_due(db: Database, fileset: int, before: float) -> bool:
 
 
 async def known_damaged(db: Database, filesets: Sequence[int]) -> list[int]:
-    """Return those of `filesets` that were found damaged before."""
+    """Return those of `filesets` that were found damaged before, and are not mended yet."""
     rows = await db.rows(
-        "SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?)) AND state = 'damaged'", (table(filesets),)
+        f"SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?)) AND {UNMENDED}", (table(filesets),)
     )
     return [row["id"] for row in rows]
 
@@ -216,10 +221,14 @@ async def note(
 async def note_again(db: Database, command: int, damaged: Sequence[int]) -> None:
     """Count filesets that were found damaged before among what this verification finds."""
     await db.run(
-        """INSERT INTO findings (command_id, mirror, product, fileset, fileset_id, damage, detail)
-           SELECT ?, m.name, p.name, f.name, f.id, 'changed', 'found before: ' || ifnull(f.failure, '')
-           FROM filesets f JOIN products p ON p.id = f.product_id JOIN mirrors m ON m.id = p.mirror_id
-           WHERE f.id IN (SELECT value FROM json_each(?))""",
+        f"""INSERT INTO findings (command_id, mirror, product, fileset, fileset_id, damage, detail)
+            SELECT ?, m.name, p.name, s.name, s.id, 'changed',
+                   'found before, ' || iif(s.state = 'damaged', '', 'not mended yet, ') || s.state
+                   || ifnull(': ' || ifnull(s.failure, (
+                       SELECT f.name || ': ' || f.failure FROM files f INDEXED BY files_aside
+                       WHERE {sql_in_range("f.id", "s.id")} AND f.state IN ('retry_wait', 'quarantined') LIMIT 1)), '')
+            FROM filesets s JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
+            WHERE s.id IN (SELECT value FROM json_each(?))""",
         (command, table(damaged)),
     )
 
@@ -245,11 +254,16 @@ async def findings(db: Database, command: int) -> list[FindingLine]:
 
 
 async def mending(db: Database, command: int) -> int:
-    """Return how many filesets that a verification found damaged are on their way to be right again."""
+    """Return how many filesets that a verification found damaged are on their way to be right again.
+
+    What a pause or a stop of its mirror holds up is not.
+    """
     return int(
         await db.value(
-            f"""SELECT count(*) FROM ({_FOUND}) JOIN filesets ON id = fileset_id
-                WHERE state IN ('queued', 'transferring', 'staged', 'publishing') AND trouble = ''""",
+            f"""SELECT count(*) FROM ({_FOUND}) JOIN filesets s ON s.id = fileset_id
+                    JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
+                WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'publishing') AND s.trouble = ''
+                  AND p.selected AND ifnull(p.paused, m.paused) IS NULL AND m.stopped_kind IS NULL""",
             (command,),
         )
     )
@@ -262,6 +276,20 @@ async def mended(db: Database, command: int) -> tuple[int, int]:
         (command,),
     )
     return (row[0], row[1]) if row else (0, 0)
+
+
+async def held_up_by_disk(db: Database, command: int) -> bool:
+    """Tell whether anything that a verification found damaged is not right again for the sake of a disk."""
+    return bool(
+        await db.value(
+            f"""SELECT EXISTS (
+                    SELECT 1 FROM ({_FOUND}) JOIN filesets ON filesets.id = fileset_id
+                        JOIN products p ON p.id = product_id JOIN mirrors m ON m.id = p.mirror_id
+                    WHERE {UNMENDED} AND (failure_kind = '{FailureKind.DISK}' OR stopped_kind = '{FailureKind.DISK}'))
+            """,
+            (command,),
+        )
+    )
 
 
 async def indexes_refused(db: Database, command: int) -> int:
@@ -324,11 +352,35 @@ def _words(one: Finding) -> str:
     return f"{one.name}: {one.damage}: {one.detail}" if one.name else f"{one.damage}: {one.detail}"
 
 
+async def stuck(db: Database, found: Iterable[int]) -> list[int]:
+    """Return those of these filesets whose repair is not begun, has failed, or is put off."""
+    rows = await db.rows(
+        f"""SELECT id FROM filesets WHERE id IN (SELECT value FROM json_each(?)) AND {UNMENDED}
+            AND (state IN ('discovered', 'queued', 'damaged') OR state = 'transferring' AND trouble <> '')""",
+        (table(found),),
+    )
+    return [row["id"] for row in rows]
+
+
 async def repair(db: Database, found: Iterable[int]) -> None:
-    """Send damaged filesets back to the queue: what is right of them is kept, the rest fetched again."""
+    """Send damaged filesets back to the queue: what is right of them is kept, the rest fetched again.
+
+    Of those whose repair was begun, what failed as a whole is forgotten.
+    """
     await db.run(
-        """UPDATE filesets SET state = 'queued', trouble = '', attempts = 0, tries = 0, failure_kind = NULL,
-                               failure = NULL, next_try = NULL
-           WHERE id IN (SELECT value FROM json_each(?)) AND state = 'damaged'""",
+        f"""UPDATE filesets SET state = iif(state = 'damaged', 'queued', state), trouble = '', attempts = 0, tries = 0,
+                                failure_kind = NULL, failure = NULL, next_try = NULL
+            WHERE id IN (SELECT value FROM json_each(?)) AND {UNMENDED}
+              AND state IN ('damaged', 'queued', 'transferring')""",
+        (table(found),),
+    )
+
+
+async def repair_by_known_index(db: Database, found: Iterable[int]) -> None:
+    """Queue filesets to be repaired whose index was to be read first; it is read afterwards."""
+    await db.run(
+        f"""UPDATE filesets SET state = 'queued', reread = 1
+            WHERE id IN (SELECT value FROM json_each(?)) AND {UNMENDED}
+              AND state = 'discovered' AND index_sha256 IS NOT NULL""",
         (table(found),),
     )

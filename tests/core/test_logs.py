@@ -171,3 +171,19 @@ def test_a_lost_terminal_disturbs_nothing() -> None:
         os.close(master)
         out, _ = process.communicate("\n")
     assert out == "done\n"
+
+
+@pytest.mark.parametrize("number", [1, logs.KEPT_FILES])
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_stands_in_the_place_of_a_rotated_file_holds_up_nothing(tmp_path: Path, number: int, kind: str) -> None:
+    log_file = tmp_path / "mirrortui.log"
+    log_file.write_text("x" * logs.ROTATE_BYTES)
+    for path in logs.log_files(log_file)[1:]:
+        path.write_text("older\n")
+    blocked = logs.log_files(log_file)[number]
+    blocked.unlink()
+    blocked.mkdir() if kind == "folder" else os.mkfifo(blocked)
+    logs.setup_logging(log_file, terminal=False)
+    for _ in range(logs.KEPT_FILES):
+        log.info("goes on")
+    assert log_file.read_text().endswith("INFO  goes on\n")

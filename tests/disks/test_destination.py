@@ -102,3 +102,20 @@ def test_a_disk_that_fails_in_the_midst_of_a_file_is_told_and_the_next_run_goes_
     assert site.once()["exit_code"] == 0
     assert site.published() == expected
     assert seen(site, ATTEMPTS) == [(13, 0)]
+
+
+def test_a_repair_for_which_there_is_no_room_is_the_disks_fault_until_there_is(
+    disk: Disk, tmp_path: Path, datastore: DataStore
+) -> None:
+    expected = fill(datastore, products=1, filesets=2, size=200_000)
+    site = DiskSite(tmp_path / "site", disk.root / "data", datastore)
+    site.once()
+    path, body = next(iter(expected.items()))
+    (site.data / path).write_bytes(body[::-1])
+    disk.fill()
+    for _ in range(2):
+        assert site.run("verify", "--repair").code == 5
+    assert site.run("verify").code == 3, "it stands damaged"
+    disk.make_room()
+    assert site.run("verify", "--repair").code == 0
+    assert site.published() == expected

@@ -82,3 +82,23 @@ def test_a_service_whose_destination_is_out_of_sight_waits_and_goes_on_where_it_
     assert site.published() == expected | {"prod0/large/large.dat": content}
     assert seen(site, "SELECT sum(attempts) FROM files") == [(0,)]
     site.demand_sound()
+
+
+@pytest.mark.parametrize("where", ["prod0", ".mirrortui/staging"])
+def test_a_disk_in_the_midst_of_a_destination_is_told_with_what_to_do(
+    tmp_path: Path, datastore: DataStore, disk: Disk, where: str
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    site = DiskSite(tmp_path / "site", tmp_path / "data", datastore)
+    covered = site.data / where
+    covered.mkdir(parents=True)
+    run("mount", "--bind", disk.root, covered)
+    try:
+        ended = site.run("--once")
+    finally:
+        run("umount", "--lazy", covered)
+    assert ended.code == 5, ended
+    assert "on another disk than the rest of the destination" in ended.out
+    assert "unmount that, or make it the destination of a mirror of its own" in ended.out
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected

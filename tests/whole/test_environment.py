@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,45 @@ def test_names_are_told_in_escapes_where_they_cannot_be_printed(site: Site, data
     ended = site.run("status", env={"PYTHONIOENCODING": "latin-1"})
     assert ended.code == 0, ended
     assert r"\u03a9mega" in ended.out
+
+
+def put(kind: str, place: Path) -> None:
+    """Have something stand in a place that is no file."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(place.parent / "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_stands_in_the_place_of_a_log_or_of_the_ballast_holds_up_nothing(
+    site: Site, datastore: DataStore, kind: str
+) -> None:
+    expected = fill(datastore, products=1, filesets=1)
+    for name in ("mirrortui.log", "mirror.db.ballast"):
+        put(kind, site.folder / name)
+    ended = site.run("--once")
+    assert ended.code == 0, ended
+    assert f"mirrortui.log: cannot be opened (it is a {kind}, no file; remove it); logging to stderr" in ended.err
+    assert site.published() == expected
+    assert not (site.folder / "nowhere").exists()
+
+
+@pytest.mark.parametrize(("place", "code"), [("mirror.db.lock", 2), ("data/.mirrortui/lock", 5)])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
+def test_what_stands_in_the_place_of_a_lock_is_named_with_a_remedy_that_helps(
+    site: Site, datastore: DataStore, place: str, code: int, kind: str
+) -> None:
+    fill(datastore, products=1, filesets=1)
+    lock = site.folder / place
+    put(kind, lock)
+    ended = site.run("--once")
+    assert ended.code == code, ended
+    told = ended.out + ended.err
+    assert str(lock) in told
+    assert f"it is a {kind}, no file; remove it" in told
+    lock.rmdir() if kind == "folder" else lock.unlink()
+    assert site.once()["exit_code"] == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.datastore import DataStore, Fault
-from tests.whole.service import PATIENCE, states, wait_until
+from tests.whole.service import PATIENCE, seen, states, wait_until
 from tests.whole.site import COMMAND, Site, fill, register
 
 
@@ -258,3 +258,42 @@ def test_a_signal_that_comes_when_all_is_told_changes_nothing(site: Site, datast
         process.send_signal(number)
         _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == told["exit_code"] == 0, err
+
+
+def test_a_hangup_means_nothing_to_who_was_started_to_outlive_the_terminal(
+    tmp_path: Path, datastore: DataStore
+) -> None:
+    site = Site(tmp_path, datastore.url, engine="transfers = 1")
+    expected = fill(datastore, products=1, filesets=3)
+    held = threading.Event()
+    datastore.fault("*.0.fits", Fault.gate(held), times=None)
+    process = site.start("--once", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    datastore.wait_for("*.0.fits", 1, PATIENCE)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    held.set()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert site.published() == expected
+
+
+def test_a_verification_beside_another_states_engine_is_code_6_and_not_made_up_for(
+    site: Site, datastore: DataStore
+) -> None:
+    fill(datastore, products=1, filesets=1)
+    site.once()
+    other = Site(site.folder.parent / "other", datastore.url)
+    other.data.symlink_to(site.data)
+    datastore.forget()
+    held = threading.Event()
+    datastore.fault("*", Fault.gate(held), times=None)
+    engine = other.start("--once")
+    try:
+        datastore.wait_for("*", 1, PATIENCE)
+        ended = site.run("verify", "--repair")
+    finally:
+        held.set()
+        engine.communicate(timeout=PATIENCE)
+    assert ended.code == 6, ended
+    assert "another engine, with another state file, publishes here" in ended.err
+    assert seen(site, "SELECT count(*) FROM commands WHERE state = 'new'") == [(0,)]

@@ -126,6 +126,42 @@ def test_what_cannot_be_fetched_again_stays_damaged(
     assert site.published() == mirrored
 
 
+def test_a_repair_that_failed_is_told_by_each_verify_and_goes_on_with_the_next(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    flip(site.data / CHANGED)
+    datastore.fault(CHANGED, Fault.status(404), times=None)
+    assert verify(site, "--repair")["exit_code"] == 3
+    assert states(site)["o470.chip.1"] == "transferring"
+    outcome = verify(site, "o470.chip.1")
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (3, 1, 0)
+    assert found(outcome) == {("changed", "prod0/o470.chip.1")}
+    assert "found before, not mended yet, transferring: o470.chip.1.2.fits: " in outcome["findings"][0]["detail"]
+    datastore.heal()
+    datastore.forget()
+    outcome = verify(site, "--repair")
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (0, 1, 1)
+    assert fetched(datastore) == [CHANGED], "what is right is not fetched"
+    assert site.published() == mirrored
+
+
+def test_what_stands_damaged_is_told_whatever_an_operator_wishes(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    flip(site.data / CHANGED)
+    verify(site)
+    site.run("hold", "o470.chip.1")
+    outcome = verify(site, "--repair")
+    assert (outcome["exit_code"], fetched(datastore)) == (3, []), "it is held"
+    assert outcome["findings"][0]["detail"].startswith("found before, not mended yet, held")
+    assert site.run("release", "o470.chip.1").code == 0
+    assert verify(site, "--repair")["exit_code"] == 0, "by the index that is known"
+    assert site.published() == mirrored
+    datastore.forget()
+    assert site.once()["exit_code"] == 0
+    assert datastore.requested("prod0/o470.chip.1/index.txt"), "which is read again"
+
+
 def test_a_fileset_that_is_gone_is_fetched_again(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:
     shutil.rmtree(site.data / "prod0/o470.chip.4")
     outcome = verify(site)
@@ -227,7 +263,7 @@ def test_what_cannot_be_set_aside_is_put_off_alone_and_once(
     index.mkdir()
     flip(site.data / CHANGED)
     outcome = verify(site, "--repair")
-    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (3, 2, 1)
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mended"]) == (5, 2, 1)
     [(told,)] = seen(site, "SELECT detail FROM attempts WHERE kind = 'disk'")
     assert "replaced exists and is not a directory; move it away" in told
     expected = mirrored | register(datastore, "prod0", "new")
@@ -330,10 +366,12 @@ def test_a_fileset_that_is_none_any_more_keeps_no_scrub_from_the_others(
     site.configure(datastore.url, mirror='scrub = "1s"')
     rows = seen(site, "SELECT name FROM filesets WHERE product_id = 1 ORDER BY published_at, id")
     first, last = site.data / "prod0" / rows[0][0], site.data / "prod0" / rows[-1][0]
-    shutil.rmtree(first)
-    first.symlink_to(site.folder)
-    flip(last / f"{last.name}.0.fits")
+    datastore.forget()
     with serving(site):
+        wait_until(lambda: datastore.requests, "the first poll")  # until then, what is gone is fetched again
+        shutil.rmtree(first)
+        first.symlink_to(site.folder)
+        flip(last / f"{last.name}.0.fits")
         wait_until(lambda: states(site)[first.name] == states(site)[last.name] == "damaged", "the scrub of both")
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from core.engine.engine import Engine
+from core.logs import open_log
 
 
 async def part(engine: Engine, log_file: Path) -> None:
@@ -25,6 +26,6 @@ async def part(engine: Engine, log_file: Path) -> None:
 def _open(log_file: Path) -> int:
     """Open `log_file` as the log does; what can't be written there goes nowhere."""
     try:
-        return os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        return open_log(log_file)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)

@@ -45,6 +45,8 @@ class Outcome:
     mended: int
     refused: int
     repair: bool
+    held_up_by_disk: bool
+    """Whether a disk is why something is not right again."""
     stopped_by: ExitCode | None = None
 
     @property
@@ -59,6 +61,8 @@ class Outcome:
             return self.stopped_by
         if self.progress.stopped is not None:
             return ExitCode.DISK if self.progress.failed else ExitCode.DRAINED
+        if self.held_up_by_disk:
+            return ExitCode.DISK
         strange = any(one.stranger for one in self.findings)
         wrong = self.mended < self.damaged or (self.refused if self.repair else self.indexes)
         return ExitCode.FAILURES if strange or wrong else ExitCode.OK
@@ -84,7 +88,7 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
     asked = replace(target, value=str(wish))
     async with await Database.open_reader(state) as db:
         number = await commands.append(db, CommandKind.VERIFY, asked, time.time())
-        follower = Follower(db, number)
+        follower = Follower(db, number, wish.repair)
         drawing = asyncio.create_task(LiveLine(follower.line).run()) if show and terminal_can_draw() else None
         try:
             stopped_by = None if held(state) else await _work(config, target, wish, follower)
@@ -95,7 +99,7 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
                 drawing.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await drawing
-        return await follower.outcome(stopped_by, wish.repair)
+        return await follower.outcome(stopped_by)
 
 
 async def _work(config: Config, target: Target, wish: Wish, follower: Follower) -> ExitCode | None:
@@ -104,8 +108,11 @@ async def _work(config: Config, target: Target, wish: Wish, follower: Follower) 
     following = asyncio.create_task(follower.run())
     try:
         return (await work.run_engine(engine, show=False)).stopped_by
-    except LeaseHeld:  # somebody has started an engine in this moment
-        return None
+    except LeaseHeld as error:
+        if held(config.engine.state):  # somebody has started an engine in this moment
+            return None
+        await follower.withdraw(str(error))
+        raise
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -127,11 +134,12 @@ async def _wait(state: Path, follower: Follower) -> ExitCode | None:
 
 
 class Follower:
-    """Looks how far a verification has come, which is carried out by an engine."""
+    """Looks how far a verification has come, which is carried out by an engine, with `repair` to the end of that."""
 
-    def __init__(self, db: Database, number: int):
+    def __init__(self, db: Database, number: int, repair: bool):
         self._db = db
         self._number = number
+        self._repair = repair
         self._progress: Verification | None = None
         self._mending = 0
 
@@ -142,17 +150,21 @@ class Follower:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> bool:
-        """Look; tell whether it has come to its end, with what it is fetching again."""
+        """Look; tell whether it has come to its end, with what it is to fetch again."""
         command = await commands.get(self._db, self._number)
         if command is None or command.state == "refused":
             return True
         self._progress = await verification.get(self._db, self._number)
-        self._mending = await verification.mending(self._db, self._number)
+        self._mending = await verification.mending(self._db, self._number) if self._repair else 0
         return self._progress is not None and self._progress.ended_at is not None and not self._mending
 
     async def stop(self) -> None:
         """Ask the engine to stop verifying."""
         await commands.append(self._db, CommandKind.VERIFY, Target(value=str(Wish(stop=True))), time.time())
+
+    async def withdraw(self, why: str) -> None:
+        """Take back what no engine could begin: the next one would do it, unasked."""
+        await commands.finish(self._db, self._number, False, why, time.time())
 
     def line(self) -> str | None:
         """Return in one line how far it has come."""
@@ -164,7 +176,7 @@ class Follower:
         again = f"; {counted(self._mending, 'fileset')} to fetch again" if self._mending else ""
         return f"verified {read}{format_bytes(done.bytes)} ({share}){again}"
 
-    async def outcome(self, stopped_by: ExitCode | None, repair: bool) -> Outcome:
+    async def outcome(self, stopped_by: ExitCode | None) -> Outcome:
         """Return what came of it. Raises ConfigError if it was refused."""
         command = await commands.get(self._db, self._number)
         if command is not None and command.state == "refused":
@@ -175,7 +187,8 @@ class Follower:
         findings = await verification.findings(self._db, self._number)
         damaged, mended = await verification.mended(self._db, self._number)
         refused = await verification.indexes_refused(self._db, self._number)
-        return Outcome(progress, findings, damaged, mended, refused, repair, stopped_by)
+        by_disk = await verification.held_up_by_disk(self._db, self._number)
+        return Outcome(progress, findings, damaged, mended, refused, self._repair, by_disk, stopped_by)
 
 
 def _json(outcome: Outcome) -> dict[str, object]:
