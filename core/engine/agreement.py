@@ -24,7 +24,7 @@ async def agreed(context: Context, row: FilesetRow, listing: Listing[ListedFile]
 
     async def write(db: Database) -> None:
         await rebuilding.know_index(db, row.id, listing.sha256)
-        await filesets.index_confirmed(db, row.id, now)
+        await filesets.index_confirmed(db, row, now)
 
     await context.journal.write(write)
     return True
@@ -37,11 +37,13 @@ async def mended(context: Context, row: FilesetRow, listing: Listing[ListedFile]
     """
     if await _same(context, row, listing):
         return False
-    lost = await mending.in_use(context.db, row.id, listing.rows)
-    if lost is None:
+    if await mending.count_in_use(context.db, row.id) > listing.rows:
         return False
+    lost: set[int] = set()  # of hashes: names can be long, and there may be many
+    async for names in mending.in_use(context.db, row.id):
+        lost.update(map(hash, names))
     for batch in listing.batches():
-        lost.difference_update(one.name for one in batch if isinstance(one, ListedFile))
+        lost.difference_update(hash(one.name) for one in batch if isinstance(one, ListedFile))
         await asyncio.sleep(0)
     return not lost
 
@@ -56,4 +58,9 @@ async def _same(context: Context, row: FilesetRow, listing: Listing[ListedFile])
             return False
         count += len(files)
     wrong = (len(refused.told()), len(listing.conflicts))
-    return count == row.files and wrong == await mending.known_wrong(context.db, row.id)
+    if (count, *wrong) != (row.files, *await mending.known_wrong(context.db, row.id)):
+        return False
+    async for names in mending.conflicting(context.db, row.id):
+        if not listing.conflicts.issuperset(names):
+            return False
+    return True

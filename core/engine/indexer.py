@@ -17,7 +17,7 @@ from core.engine.context import Context, MirrorRun
 from core.engine.denials import Denials
 from core.engine.room import ROOM_AGAIN_SECONDS
 from core.errors import Answer, FailureKind, SourceError
-from core.model import FilesetState, ListedFile, Rejection
+from core.model import FilesetState, ListedFile, Rejection, Trouble
 from core.sources.base import Listing
 from core.store import filesets, mending
 from core.store.database import Database
@@ -173,12 +173,14 @@ class Indexer:
     async def _take_rows(self, row: FilesetRow, listing: Listing[ListedFile]) -> None:
         journal, now = self._context.journal, self._context.now()
         if row.index_sha256 == listing.sha256:
-            await journal.write(lambda db: filesets.index_confirmed(db, row.id, now))
+            await journal.write(lambda db: filesets.index_confirmed(db, row, now))
             return
         if await agreed(self._context, row, listing):
             return
         if row.state is not FilesetState.DISCOVERED:
-            if not row.looked_at or await mended(self._context, row, listing):
+            # of what is published, nothing but an index that had to be read again is in quarantine
+            due = not row.looked_at or (row.published and row.trouble is Trouble.QUARANTINED)
+            if due or await mended(self._context, row, listing):
                 await self._replace(row)
             else:
                 await journal.write(lambda db: mending.nothing_seen(db, row.id))

@@ -63,6 +63,8 @@ class Poller:
         """The most recent fileset of each product, as the root has it."""
         self._sought: dict[str, str] = {}
         """The one for whose sake the whole list was taken: if it is not there, it is not asked for again."""
+        self._partial: set[int] = set()
+        """Products whose answers to a cursor lack filesets that the whole list has: they are not doubted again."""
         self._due = 0.0
         self._mends_sought = 0.0
         self._failed_lists = 0
@@ -201,7 +203,9 @@ class Poller:
             cursors = [] if whole else await registry.known_cursors(self._context.db, product, CURSORS)
             try:
                 self._spare_the_host()
-                await self._listed(product, cursors)
+                merged = await self._listed(product, cursors)
+                if merged.doubtful:
+                    await self._settle(product)
                 if cursors:
                     await self._seek_newest(product)
                 self._failed_lists = 0
@@ -215,12 +219,18 @@ class Poller:
         if self._failed_lists >= FAILURES_TO_REST:
             raise LeftAlone(FailureKind.TRANSIENT, f"not asked: {self._failed_lists} lists in a row failed")
 
-    async def _listed(self, product: ProductRow, cursors: Sequence[str]) -> None:
+    async def _listed(self, product: ProductRow, cursors: Sequence[str]) -> Merged:
         """List a product, and what follows from that."""
         with await self._filesets(product.name, cursors) as listing:
             merged = await self._merge(product, listing)
         await self._report(product, merged)
         await self._discovered(merged.stopped)
+        return merged
+
+    async def _settle(self, product: ProductRow) -> None:
+        """Take the whole list after an answer to a cursor that may be it, and lacks filesets: only it proves that."""
+        if product.id not in self._partial and not (await self._listed(product, ())).withdrawn:
+            self._partial.add(product.id)
 
     async def _seek_newest(self, product: ProductRow) -> None:
         """Take the whole list if the root names a fileset that no list has told: the query may have been misread."""

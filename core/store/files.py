@@ -100,12 +100,16 @@ async def unstaged(db: Database, fileset: int) -> int:
 
 
 async def staged(db: Database, files: Sequence[tuple[int, str | None, int | None]]) -> None:
-    """Record that files are complete and verified in staging: (id, BLAKE3, ctime in ns) of each."""
+    """Record that files are complete and verified in staging: (id, BLAKE3, ctime in ns) of each.
+
+    None of them is right that is listed with conflicting rows.
+    """
     await db.run(
         f"""WITH staged (id, blake3, ctime) AS (SELECT {fields(3)} FROM json_each(?))
             UPDATE files SET state = 'staged', failure_kind = NULL, failure = NULL, next_try = NULL, kept = 0,
                              validator = NULL, blake3 = staged.blake3, ctime = staged.ctime
-            FROM staged WHERE files.id = staged.id AND (state <> 'staged' OR files.ctime IS NOT staged.ctime)""",
+            FROM staged WHERE files.id = staged.id AND failure_kind IS NOT 'conflict'
+              AND (state <> 'staged' OR files.ctime IS NOT staged.ctime)""",
         (table(files),),
     )
 

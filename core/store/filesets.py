@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import FailureKind
 from core.model import OPEN_STATES, FilesetState, ListedFile, Rejection, Trouble
-from core.store import mending
 from core.store.bulk import fields, table
 from core.store.database import Database
 from core.store.ids import file_id, file_range, sql_fileset_of, sql_in_range
@@ -57,7 +56,7 @@ async def to_index_again(db: Database, products: Sequence[int], now: float, limi
         f"""SELECT {FILESET_COLUMNS} FROM filesets INDEXED BY filesets_reread
             WHERE {_OF_PRODUCTS} AND reread
               AND (state = 'published' OR state IN ('queued', 'transferring') AND reread = {LOOK})
-              AND (next_try IS NULL OR next_try <= :now)
+              AND (reread = {LOOK} OR next_try IS NULL OR next_try <= :now)
             LIMIT :limit""",
         keys,
     )
@@ -112,16 +111,19 @@ async def index_read(
         await judge(db, [fileset.id])
 
 
-async def index_confirmed(db: Database, fileset: int, now: float) -> None:
-    """Record that an index which was read again is the one we have; what is being fetched goes on as it does."""
-    await mending.nothing_seen(db, fileset)
+async def index_confirmed(db: Database, fileset: FilesetRow, now: float) -> None:
+    """Record that an index which was read again is the one we have; what is being fetched goes on as it does.
+
+    An order to read it that came while it was looked at stands.
+    """
+    await db.run("UPDATE filesets SET reread = 0 WHERE id = ? AND reread = ?", (fileset.id, fileset.reread))
     await db.run(
         """UPDATE filesets SET state = iif(state = 'discovered', 'queued', state), queued_at = ?, tries = 0,
                failure_kind = NULL, failure = NULL, next_try = NULL, trouble = ''
-           WHERE id = ? AND state IN ('discovered', 'published')""",
-        (now, fileset),
+           WHERE id = ? AND state = ? AND state IN ('discovered', 'published')""",
+        (now, fileset.id, fileset.state),
     )
-    await judge(db, [fileset])
+    await judge(db, [fileset.id])
 
 
 async def index_replaced(db: Database, fileset: int, now: float) -> None:
@@ -146,14 +148,15 @@ async def failed(
 ) -> None:
     """Record that a fileset's index could not be read, or that it could not be published.
 
-    `next_try` None sets it aside for the operator. With `counts` False no try is consumed.
+    `next_try` None sets it aside for the operator: its index is then looked at as those of others in quarantine. With
+    `counts` False no try is consumed.
     """
     tries = (fileset.tries if fileset.failure_kind == kind else 0) + counts
     trouble = Trouble.FAILED if next_try is not None else Trouble.QUARANTINED
     touched = await db.run(
-        """UPDATE filesets SET attempts = attempts + ?, tries = ?, failure_kind = ?, failure = ?, next_try = ?,
-                               trouble = ?
-           WHERE id = ? AND state IN ('discovered', 'transferring', 'published')""",
+        """UPDATE filesets SET attempts = attempts + ?1, tries = ?2, failure_kind = ?3, failure = ?4, next_try = ?5,
+                               trouble = ?6, reread = iif(?5 IS NULL, 0, reread)
+           WHERE id = ?7 AND state IN ('discovered', 'transferring', 'published')""",
         (int(counts), tries, kind, detail, next_try, trouble, fileset.id),
     )
     if not touched:  # taken away meanwhile, by an operator or by upstream
@@ -291,17 +294,6 @@ async def in_state(db: Database, states: Sequence[FilesetState], mirror: int) ->
         f"""SELECT {FILESET_COLUMNS} FROM filesets WHERE state IN ({marks})
             AND product_id IN (SELECT id FROM products WHERE mirror_id = ?) ORDER BY id""",
         (*states, mirror),
-    )
-    return [fileset_row(row) for row in rows]
-
-
-async def published_of(db: Database, mirror: int, after: int, limit: int) -> list[FilesetRow]:
-    """Return the published filesets of a mirror, a window of them that comes `after` a fileset."""
-    rows = await db.rows(
-        f"""SELECT {FILESET_COLUMNS} FROM filesets
-            WHERE id > ? AND state = 'published' AND product_id IN (SELECT id FROM products WHERE mirror_id = ?)
-            ORDER BY id LIMIT ?""",
-        (after, mirror, limit),
     )
     return [fileset_row(row) for row in rows]
 

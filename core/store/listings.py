@@ -23,7 +23,10 @@ _SET = "('held', 'cancelled')"
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a listing changed; `stopped` are filesets whose work is void, `empty` an upstream that lost everything."""
+    """What a listing changed; `stopped` are filesets whose work is void, `empty` an upstream that lost everything.
+
+    `doubtful` is an answer to a cursor that may be the whole list, and lacks filesets that are known.
+    """
 
     listed: int
     discovered: int
@@ -32,6 +35,7 @@ class Merged:
     stopped: tuple[int, ...]
     empty: bool
     full: bool
+    doubtful: bool
 
 
 async def begin(db: Database, product: int) -> None:
@@ -88,7 +92,10 @@ async def add(
 
 
 async def merge(db: Database, product: int, mirror: int, cursor: str | None, now: float) -> Merged:
-    """Apply the copied listing, which was asked for by `cursor` (None: the whole list was asked for)."""
+    """Apply the copied listing, which was asked for by `cursor` (None: the whole list was asked for).
+
+    Only the whole list proves that something is gone: servers differ in where the answer to a cursor begins.
+    """
     keys = {"product": product, "mirror": mirror, "cursor": cursor, "now": now}
     await db.run(
         """INSERT INTO temp.refused SELECT product_id, other_line, name, :reason FROM temp.listed
@@ -100,8 +107,8 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
     )
     listed = int(await db.value("SELECT count(*) FROM temp.listed WHERE product_id = :product", keys))
     known = int(await db.value(f"SELECT count(*) FROM filesets WHERE {_CURRENT} AND state NOT IN {_FIXED}", keys))
-    repeated = await db.value("SELECT 1 FROM temp.listed WHERE product_id = :product AND name = :cursor", keys)
-    full = cursor is None or repeated is not None
+    full = cursor is None
+    doubtful = not full and await _doubtful(db, keys)
     empty = full and not listed and known > 0
     wishes = await _wishes(db, keys)
     stopped = await _supersede(db, keys)
@@ -119,7 +126,34 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
     await _carry_over(db, product, wishes)
     await _reject(db, keys, full)
     await _note(db, keys, full, empty)
-    return Merged(listed, discovered, superseded, withdrawn, tuple(stopped), empty, full)
+    return Merged(listed, discovered, superseded, withdrawn, tuple(stopped), empty, full, doubtful)
+
+
+_GONE = f"""{_CURRENT} AND state NOT IN {_FIXED}
+    AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})
+    AND name NOT IN (SELECT name FROM temp.refused WHERE product_id = :product)"""
+"""What is not listed; of a row that was refused, the catalogue still speaks."""
+
+
+async def _doubtful(db: Database, keys: Mapping[str, object]) -> bool:
+    """Tell whether the answer to a cursor may be the whole list, and lacks what is known.
+
+    What begins with the cursor's own row, or with the second in which that was registered, is only what came since.
+    """
+    found = await db.one(
+        f"""SELECT min(l.registered) AS first, c.registered AS own
+            FROM filesets c JOIN temp.listed l USING (product_id)
+            WHERE c.product_id = :product AND c.name = :cursor AND c.state <> 'superseded'
+              AND EXISTS (SELECT 1 FROM filesets WHERE {_CURRENT} AND name = l.name AND registered = l.registered)
+              AND l.position < ifnull((SELECT position FROM temp.listed
+                                       WHERE product_id = :product AND name = :cursor), l.position + 1)""",
+        keys,
+    )
+    if found is None or found["first"] is None:
+        return False
+    since = found["own"] if found["first"] >= found["own"] else None
+    gone = f"SELECT EXISTS (SELECT 1 FROM filesets WHERE {_GONE} AND (:since IS NULL OR registered >= :since))"
+    return bool(await db.value(gone, {**keys, "since": since}))
 
 
 _SUPERSEDED = f"""{_CURRENT} AND state NOT IN ('publishing', 'expiring')
@@ -154,14 +188,12 @@ async def _supersede(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 
 async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
-    """Mark what is not listed any more; of a row that was refused, the catalogue still speaks."""
+    """Mark what is not listed any more, and as damaged what was published and does not stand as it was."""
     rows = await db.rows(
         f"""UPDATE filesets SET wish = iif(state IN {_SET}, state, NULL), state = 'withdrawn', trouble = '',
-                                next_try = NULL
-            WHERE {_CURRENT} AND state NOT IN {_FIXED}
-              AND NOT EXISTS (SELECT 1 FROM temp.listed l WHERE {_SAME_NAME})
-              AND name NOT IN (SELECT name FROM temp.refused WHERE product_id = :product)
-            RETURNING id""",
+                                next_try = NULL, failure_kind = iif(
+                                    state = 'published' OR published_at IS NULL, failure_kind, 'damaged')
+            WHERE {_GONE} RETURNING id""",
         keys,
     )
     return [row[0] for row in rows]
@@ -254,7 +286,13 @@ async def _note(db: Database, keys: Mapping[str, object], full: bool, empty: boo
            WHERE id = :product""",
         keys,
     )
-    if full:
+    if not full:
+        await db.run(
+            """UPDATE products SET alarm = NULL WHERE id = :product AND alarm IS NOT NULL
+               AND EXISTS (SELECT 1 FROM temp.listed WHERE product_id = :product)""",
+            keys,
+        )
+    else:
         alarm = "upstream lists nothing any more; nothing was deleted" if empty else None
         await db.run(
             "UPDATE products SET reconciled_at = :now, full_list_due = 0, alarm = :alarm WHERE id = :product",

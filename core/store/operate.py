@@ -24,12 +24,13 @@ FITTING = {
     CommandKind.RELEASE: "(filesets.state = 'held' OR filesets.wish IS 'held')",
     CommandKind.CANCEL: f"filesets.state IN ({_OPEN}, 'held')",
     CommandKind.REQUEUE: "(filesets.state = 'cancelled' OR filesets.wish IS 'cancelled')",
-    CommandKind.RETRY: "(filesets.trouble <> '' OR filesets.rejected > 0) AND filesets.state <> 'superseded'",
+    CommandKind.RETRY: "(filesets.trouble <> '' OR filesets.rejected > 0) "
+    "AND filesets.state NOT IN ('withdrawn', 'superseded')",
     CommandKind.PRIORITY: f"filesets.state IN ({_OPEN}, 'held')",
     CommandKind.NOW: f"filesets.state IN ({_OPEN}) AND filesets.trouble <> 'quarantined'",
     CommandKind.MOVE: f"filesets.state IN ({', '.join(map(repr, QUEUE_STATES))})",
     CommandKind.ACCEPT: f"filesets.trouble = 'quarantined' AND filesets.state IN ({_OPEN})",
-    CommandKind.VERIFY: "filesets.state IN ('published', 'damaged')",
+    CommandKind.VERIFY: f"(filesets.state = 'published' OR {verification.UNMENDED})",
 }
 """Which filesets a command applies to."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
+from core.model import CommandKind
 from tests.servers.datastore import DataStore, Fault
-from tests.whole.service import seen
+from tests.whole.service import seen, serving, states, wait_until, wish
 from tests.whole.site import Site, fill, register
 
 PLACE = "prod0/o470.chip.1"
@@ -36,8 +38,18 @@ def listed_twice(index: bytes) -> bytes:
     return index + reversed_digest(row_of(index))
 
 
+def without_file(index: bytes) -> bytes:
+    return index.replace(row_of(index), b"")
+
+
 def half_written(index: bytes) -> bytes:
     return index.splitlines(keepends=True)[0]
+
+
+def too_large(index: bytes) -> bytes:
+    """List a file as larger than the disk, and than any other."""
+    name, _, rest = row_of(index).split(b"|", 2)
+    return index.replace(row_of(index), b"|".join([name, b"%d" % 2**49, rest]))
 
 
 def row_of(index: bytes) -> bytes:
@@ -59,6 +71,7 @@ def reversed_digest(row: bytes) -> bytes:
         (row_too_many, 3),
         (listed_twice, 3),
         (half_written, 0),
+        (too_large, 5),
     ],
 )
 def test_what_upstream_mends_is_taken_up_by_the_next_run(
@@ -171,3 +184,74 @@ def test_a_retry_of_what_is_damaged_reads_its_index_again(site: Site, datastore:
     assert site.run("retry", "o470.chip.1").code == 0
     assert site.once()["exit_code"] == 0
     assert site.published() == expected | {path: b"another"}
+
+
+def test_an_index_that_had_to_be_read_again_and_is_in_quarantine_is_looked_at_by_each_run(
+    site: Site, datastore: DataStore
+) -> None:
+    """It leads where nothing is fetched from, then it lists another file instead of one that is published."""
+    expected = fill(datastore, products=1, filesets=2)
+    assert site.once()["exit_code"] == 0
+    datastore.fault(INDEX, Fault.redirect("file:///nowhere"), times=None)
+    assert site.run("retry", "o470.chip.1").code == 0
+    for most in (2, 1):  # read, and looked at
+        datastore.forget()
+        assert site.once()["exit_code"] == 3
+        assert 1 <= len(datastore.requested(INDEX)) <= most
+    assert site.published() == expected
+    datastore.heal()
+    datastore.fault(INDEX, Fault.replace(without_file(datastore.index(INDEX))), times=None)
+    assert site.once()["exit_code"] == 0
+    del expected[f"{PLACE}/{FILE.decode()}"]
+    assert site.published() == expected
+
+
+def test_conflicting_rows_that_are_others_than_before_are_told(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    index = datastore.index(INDEX)
+    for name in (FILE, b"o470.chip.1.2.fits"):
+        [row] = [line for line in index.splitlines(keepends=True) if line.startswith(name)]
+        datastore.heal()
+        datastore.fault(INDEX, Fault.replace(index + reversed_digest(row)), times=None)
+        [failure] = site.once()["failures"]
+        assert (failure["file"], failure["kind"]) == (name.decode(), "conflict")
+    datastore.heal()
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
+def test_a_retry_while_an_index_is_looked_at_has_it_read_again(site: Site, datastore: DataStore) -> None:
+    expected = fill(datastore, products=1, filesets=2)
+    datastore.fault(INDEX, Fault.replace(refused_row(datastore.index(INDEX))), times=None)
+    assert site.once()["exit_code"] == 3
+    less = without_file(datastore.index(INDEX))
+    datastore.heal()
+    datastore.forget()
+    retried = threading.Event()
+    datastore.fault(INDEX, Fault.replace(less) & Fault.late(retried))
+    datastore.fault(INDEX, Fault.replace(less), times=None)
+    with serving(site):
+        datastore.wait_for(INDEX)
+        wish(site, CommandKind.RETRY, "o470.chip.1")
+        retried.set()
+        wait_until(lambda: seen(site, STANDING)[1:], "a new revision")
+        wait_until(lambda: states(site)["o470.chip.1"] == "published", "its publication")
+    del expected[f"{PLACE}/{FILE.decode()}"]
+    assert site.published() == expected
+
+
+def test_what_was_being_repaired_when_it_was_withdrawn_does_not_stand_when_it_is_listed_again(
+    site: Site, datastore: DataStore
+) -> None:
+    fill(datastore, products=1, filesets=2)
+    datastore.static = True
+    assert site.once()["exit_code"] == 0
+    path = f"{PLACE}/{FILE.decode()}"
+    (site.data / path).write_bytes(b"harmed")
+    datastore.fault(path, Fault.status(404), times=None)
+    assert site.run("verify", "--repair").code == 3
+    datastore.hide("prod0", "o470.chip.1")
+    assert site.once()["exit_code"] == 0
+    datastore.show("prod0", "o470.chip.1")
+    assert site.once()["exit_code"] == 3, "its repair goes on"
+    assert states(site)["o470.chip.1"] == "transferring"

@@ -115,7 +115,7 @@ async def test_a_confirmed_index_frees_of_trouble(db: Database, product: int) ->
     await operate.retry(db, [row.id], None)
     assert (await fileset(db, "a")).state == "discovered"
     await filesets.failed(db, await fileset(db, "a"), FailureKind.TRANSIENT, "x", NOW, True, NOW)
-    await filesets.index_confirmed(db, row.id, NOW)
+    await filesets.index_confirmed(db, await fileset(db, "a"), NOW)
     after = await fileset(db, "a")
     assert (after.state, after.trouble, after.failure_kind, after.tries) == ("queued", "", None, 0)
 

@@ -46,13 +46,54 @@ async def test_an_incremental_list_adds_and_withdraws_nothing(db: Database) -> N
     assert await cursor_of(db, product) == "e"
 
 
-async def test_a_whole_list_answered_to_a_cursor_is_compared_as_a_whole(db: Database) -> None:
+async def test_an_answer_to_a_cursor_proves_no_absence(db: Database) -> None:
+    product = await add_product(db)
+    await poll(db, product, [*ABC, Rejection(5, "x", "bad time")])
+    merged = await poll(db, product, [("b", 2), ("c", 3), ("d", 4)], cursor="c")
+    assert (merged.discovered, merged.withdrawn, merged.full, merged.doubtful) == (1, 0, False, True)
+    assert await states(db, product) == dict.fromkeys("abcd", "discovered")
+    assert await cursor_of(db, product) == "d"
+    assert await _refused(db) == [("x", "bad time")]
+
+
+async def test_an_answer_to_a_cursor_is_doubtful_if_it_begins_before_it_and_lacks_something(db: Database) -> None:
+    product = await add_product(db)
+    known = [("a", 1), ("b", 2), ("c", 7), ("d", 7), ("e", 7)]
+    await poll(db, product, known)
+    answers: list[tuple[list[tuple[str, int] | Rejection], bool]] = [
+        ([], False),
+        ([*known[-1:]], False),  # the cursor and what comes after it
+        ([*known[-1:], ("f", 7)], False),
+        ([*known[2:]], False),  # its second
+        ([*known], False),
+        ([known[2], known[4]], True),
+        ([*known[1:]], True),
+        ([("b", 2), Rejection(2, "a", "bad time"), *known[2:]], False),
+        ([*known[:4]], True),  # the cursor itself is gone
+        ([("late", 1)], False),  # what is new may have an older time
+    ]
+    for rows, doubtful in answers:
+        merged = await poll(db, product, rows, cursor="e")
+        assert (merged.withdrawn, merged.full, merged.doubtful) == (0, False, doubtful), rows
+        await db.run("DELETE FROM filesets WHERE name = 'f'")
+
+
+async def test_what_was_damaged_when_it_was_withdrawn_does_not_stand_when_it_is_listed_again(db: Database) -> None:
     product = await add_product(db)
     await poll(db, product, ABC)
-    merged = await poll(db, product, [("b", 2), ("c", 3), ("d", 4)], cursor="c")
-    assert (merged.discovered, merged.withdrawn, merged.full) == (1, 1, True)
-    assert await states(db, product) == {"a": "withdrawn", "b": "discovered", "c": "discovered", "d": "discovered"}
-    assert await cursor_of(db, product) == "d"
+    row = await publish(db, "a", some_files())
+    await db.run(
+        "UPDATE filesets SET state = 'damaged', rejected = 1, failure_kind = 'damaged' WHERE id = ?", (row.id,)
+    )
+    for state in ("damaged", "queued", "transferring", "cancelled"):
+        await db.run("UPDATE filesets SET state = ?, failure_kind = NULL WHERE id = ?", (state, row.id))
+        await poll(db, product, ABC[1:])
+        await operate.retry(db, (await operate.to_retry(db, Target())).ids, None)
+        await operate.release(db, [row.id])
+        assert (await states(db, product))["a"] == "withdrawn"
+        await poll(db, product, ABC)
+        assert (await states(db, product))["a"] == "discovered", state
+        await db.run("UPDATE filesets SET state = 'queued' WHERE id = ?", (row.id,))
 
 
 async def test_falling_back_to_an_older_cursor_withdraws_nothing(db: Database) -> None:

@@ -212,7 +212,7 @@ async def test_conflicting_rows_stay_aside_until_the_index_changes(db: Database,
     rows = [ListedFile("good", 5, None, "t"), ListedFile("twice", 7, None, "t")]
     row = await read_index(db, "a", rows, conflicts=["twice"])
     await operate.retry(db, (await operate.to_retry(db, Target(filesets=("a",)))).ids, None)
-    await filesets.index_confirmed(db, row.id, NOW)
+    await filesets.index_confirmed(db, await fileset(db, "a"), NOW)
     after = await fileset(db, "a")
     assert (after.state, after.trouble) == ("queued", "quarantined")
     await operate.cancel(db, [row.id])
