@@ -136,7 +136,7 @@ def site_with_failures(site: Site, datastore: DataStore) -> Site:
     return site
 
 
-WORD_OF = {PRODUCTS: "prod0", QUEUE: "o470.chip.", FAILED: "integrity", DETAILS: "prod", LOG: "Z "}
+WORD_OF = {PRODUCTS: "prod", QUEUE: "o470.chip.", FAILED: "integrity", DETAILS: "prod", LOG: "Z "}
 
 
 def test_every_pane_is_reached_on_every_screen(full_site: Site) -> None:
@@ -160,7 +160,7 @@ def test_every_pane_is_reached_on_every_screen(full_site: Site) -> None:
                     terminal.send(TAB)
                     wait_for_keyboard(terminal, title)
                 terminal.resize(110, 36)
-                wait_for_row(terminal, PRODUCTS, "prod0")
+                wait_for_row(terminal, PRODUCTS, "prod")
                 wait_until_aligned(terminal, 110)
                 leave(terminal)
                 if env.get("NO_COLOR"):
