@@ -157,6 +157,9 @@ class Destination(Protocol):
     def standing(self, product: str, filesets: Iterable[str]) -> dict[str, str]:
         """Return what identifies the directories (device:inode:mtime) of those filesets that stand at their places."""
 
+    def lacks(self, place: Place, expected: Sequence[Expected]) -> Finding | None:
+        """Return what a published fileset lacks at first sight: a file that is not there, or has another size."""
+
     def is_published(self, place: Place, inode: str) -> bool:
         """Tell, after a crash, whether the directory that was about to appear did; what it replaced is set aside."""
 

@@ -13,7 +13,7 @@ from core.destinations.base import Adopted, Expected, Found, Gate, Place, Sealed
 from core.destinations.below import DIRECTORY, INDEX
 from core.destinations.posix_indexes import PosixIndexes
 from core.errors import DiskError
-from core.model import Durability
+from core.model import Damage, Durability, Finding
 from core.text import display
 
 SYNC_EACH = 32
@@ -246,18 +246,28 @@ class PosixDestination(PosixIndexes):
 
     def verify(self, place: Place, expected: Sequence[Expected], index: Iterable[bytes], gate: Gate) -> Verified:
         """Read a published fileset again, and compare. Raises Stopped when `gate` says so."""
+        return self._verify(place, expected, index, gate, by_size=False)
+
+    def _verify(
+        self, place: Place, expected: Sequence[Expected], index: Iterable[bytes] | None, gate: Gate, *, by_size: bool
+    ) -> Verified:
         self._check(*(one.name for one in expected))
         self.demand_in_place()
         with self._told(f"{display(place.fileset)} cannot be verified"):
             try:
                 with self._final(place) as final:
-                    return proof.verify(final, expected, index, gate)
+                    return proof.verify(final, expected, index, gate, by_size=by_size)
             except OSError as error:
                 finding = proof.of_fileset(error)
                 if finding is None:
                     raise
                 self._demand_marker()
                 return Verified(findings=[finding])
+
+    def lacks(self, place: Place, expected: Sequence[Expected]) -> Finding | None:
+        """Return what a published fileset lacks at first sight: a file that is not there, or has another size."""
+        found = self._verify(place, expected, None, lambda _: True, by_size=True).findings
+        return next((one for one in found if one.damage is not Damage.EXTRA), None)
 
     def strangers(self, product: str, known: Collection[str]) -> list[str]:
         """Return the entries below a product that are none of its `known` filesets."""

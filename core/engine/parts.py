@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from core.engine import presence
 from core.engine.admission import Admission
 from core.engine.choosing import Choosing
 from core.engine.context import Context, MirrorRun
@@ -21,7 +22,7 @@ from core.engine.publisher import Publisher
 from core.engine.recovery import let_go, mend_stamps
 from core.engine.scheduler import SOON_SECONDS, Scheduler, Totals
 from core.engine.scrubber import Scrubber
-from core.errors import FailureKind
+from core.errors import DiskError, FailureKind
 from core.executors.base import Executor
 from core.model import CommandKind
 from core.store import filesets, queries
@@ -94,7 +95,7 @@ class Parts:
         queued = self.admission.queued
         listed = [] if context.repairs_only else list(context.mirrors.values())
         self.indexers = [Indexer(context, mirror, hosts, queued, self.admission.apart) for mirror in listed]
-        self.pollers = [Poller(context, mirror, hosts, self._discovered) for mirror in listed]
+        self.pollers = [Poller(context, mirror, hosts, self._discovered, self._polled) for mirror in listed]
         self.limits = Limits(context, self.scheduler, executor)
         self.scrubber = Scrubber(context, self.admission, lambda: self.scheduler.in_flight > 0)
         self.control = Control(context, self.admission, self._answers(), self._commanded)
@@ -125,6 +126,16 @@ class Parts:
         await self.admission.drop(void)
         await self.admission.drop_staging(void)
         self._read_indexes()
+
+    async def _polled(self, mirror: MirrorRun) -> None:
+        """See that what came back to a list stands still."""
+        if self._plan or not mirror.working:
+            return
+        try:
+            for product in await presence.look_for_new(self._context, mirror):
+                self.admission.queued(product)
+        except DiskError as error:
+            await self._context.stop_mirror(mirror, FailureKind.DISK, str(error))
 
     async def _drop(self, mirror: MirrorRun) -> None:
         await self.admission.drop([one for one, run in self.scheduler.runs.items() if run.mirror is mirror])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from core.destinations.base import Place
+from core.engine import listing
 from core.engine.context import Context, MirrorRun
 from core.model import Damage, Finding
 from core.store import filesets, presence, verification
 from core.store.database import Database
-from core.store.presence import Folder, Published
+from core.store.presence import Folder
 from core.units import counted
 
 PAGE = 1000
@@ -22,36 +25,57 @@ REPLACED = Finding("", Damage.CHANGED, "its folder is another one than was publi
 
 @dataclass(slots=True)
 class _Found:
-    """Filesets that are not as they were published: not there, or another directory with what stands there."""
+    """What was found of some filesets: those that are lost or replaced, each with a finding, and others."""
 
-    gone: list[Published] = field(default_factory=list)
-    others: list[tuple[Published, str]] = field(default_factory=list)
-    unknown: list[tuple[Published, str]] = field(default_factory=list)
+    lost: list[tuple[int, Finding]] = field(default_factory=list)
+    replaced: list[tuple[int, Finding]] = field(default_factory=list)
+    unlike: list[tuple[int, str]] = field(default_factory=list)
+    """Those that are whole at first sight, with the directory that stands there: another than was put there."""
+    new: list[tuple[int, str]] = field(default_factory=list)
     """Those of which nothing was known to compare with."""
 
 
-async def look_for(context: Context, mirror: MirrorRun) -> None:
+async def look_for_all(context: Context, mirror: MirrorRun) -> None:
     """See that what was published of a mirror stands, where anything was touched since it was last seen to.
 
-    What is gone is fetched again. What another state file has published over is damaged: were it mended without a
-    word, it would be the other's turn again. The staging of that one tells of it, and goes at last. Raises DiskError.
+    What is gone, or not whole, is fetched again. What another state file has published over is damaged: were it mended
+    without a word, it would be the other's turn again. The staging of that one tells of it, and goes at last.
+
+    Raises DiskError.
     """
     strange = bool(await context.in_thread(mirror.destination.others))
+    await context.journal.write(lambda db: presence.forget_ended(db, mirror.id))
     folders = await presence.folders(context.db, mirror.id, ended=strange)
-    stamps = await context.in_thread(mirror.destination.folder_stamps, [folder.name for folder in folders])
-    gone = other = 0
-    for folder, stamp in zip(folders, stamps, strict=True):
-        if strange or stamp != folder.seen:
-            async for found in _look_in(context, mirror, folder):
-                await _record(context, found, strange)
-                gone, other = gone + len(found.gone), other + len(found.others)
-            await context.journal.write(lambda db: presence.keep_stamp(db, folder.product, stamp))  # noqa: B023
-    await _tell(context, mirror, gone, other, strange)
+    await _look_into(context, mirror, folders, strange)
     if strange:
         await context.in_thread(mirror.destination.drop_others)
 
 
-async def _look_in(context: Context, mirror: MirrorRun, folder: Folder) -> AsyncGenerator[_Found, None]:
+async def look_for_new(context: Context, mirror: MirrorRun) -> list[int]:
+    """Look into the folders of products that nobody has looked into since they were chosen, or listed something again.
+
+    Returns the products of which something is fetched again. Raises DiskError.
+    """
+    folders = [folder for folder in await presence.folders(context.db, mirror.id) if folder.seen is None]
+    return await _look_into(context, mirror, folders, strange=False)
+
+
+async def _look_into(context: Context, mirror: MirrorRun, folders: Sequence[Folder], strange: bool) -> list[int]:
+    stamps = await context.in_thread(mirror.destination.folder_stamps, [folder.name for folder in folders])
+    lost: Counter[int] = Counter()
+    replaced = unlike = 0
+    for folder, stamp in zip(folders, stamps, strict=True):
+        if strange or stamp is None or stamp != folder.seen:
+            async for found in _look_in(context, mirror, folder, strange):
+                await _record(context, found)
+                lost[folder.product] += len(found.lost)
+                replaced, unlike = replaced + len(found.replaced), unlike + len(found.unlike)
+            await context.journal.write(lambda db: presence.keep_stamp(db, folder.product, stamp))  # noqa: B023
+    await _tell(context, mirror, lost.total(), replaced, unlike)
+    return [product for product, count in lost.items() if count]
+
+
+async def _look_in(context: Context, mirror: MirrorRun, folder: Folder, strange: bool) -> AsyncGenerator[_Found, None]:
     after = 0
     while page := await presence.published(context.db, folder.product, after, PAGE):
         after = page[-1].seq
@@ -60,46 +84,53 @@ async def _look_in(context: Context, mirror: MirrorRun, folder: Folder) -> Async
         for one in page:
             there = standing.get(one.name)
             if there is None:
-                found.gone.append(one)
+                found.lost.append((one.id, GONE))
             elif one.inode is None:
-                found.unknown.append((one, there))
+                found.new.append((one.id, there))
             elif not same_directory(one.inode, there):
-                found.others.append((one, there))
+                if strange:
+                    found.replaced.append((one.id, REPLACED))
+                elif lacks := await _lacks(context, mirror, Place(one.id, folder.name, one.name)):
+                    found.lost.append((one.id, lacks))
+                else:
+                    found.unlike.append((one.id, there))
         yield found
 
 
-async def _record(context: Context, found: _Found, strange: bool) -> None:
-    gone = [one.id for one in found.gone]
-    replaced = [one.id for one, _ in found.others if strange]
-    taken = [*found.unknown, *(() if strange else found.others)]
+async def _lacks(context: Context, mirror: MirrorRun, place: Place) -> Finding | None:
+    expected = await listing.expected(context.db, place.fileset_id)
+    return await context.in_thread(mirror.destination.lacks, place, expected)
+
+
+async def _record(context: Context, found: _Found) -> None:
+    damaged = dict([*found.lost, *found.replaced])
+    taken = [*found.new, *found.unlike]
 
     async def write(db: Database) -> None:
-        for ids, finding in ((gone, GONE), (replaced, REPLACED)):
-            for row in await filesets.some(db, ids):
-                await verification.damaged(db, row, [finding], context.now())
-        await verification.repair(db, gone)
-        await presence.take_as_they_are(db, [(one.id, there) for one, there in taken])
+        for row in await filesets.some(db, damaged):
+            await verification.damaged(db, row, [damaged[row.id]], context.now())
+        await verification.repair(db, [fileset for fileset, _ in found.lost])
+        await presence.take_as_they_are(db, taken)
 
-    if gone or replaced or taken:
+    if damaged or taken:
         await context.journal.write(write)
 
 
-async def _tell(context: Context, mirror: MirrorRun, gone: int, other: int, strange: bool) -> None:
+async def _tell(context: Context, mirror: MirrorRun, lost: int, replaced: int, unlike: int) -> None:
     place, name = mirror.config.destination, mirror.config.name
-    others = counted(other, "fileset")
-    if gone:
-        words = f"{place}: {counted(gone, 'published fileset')} taken away since the last run; fetched again"
+    if lost:
+        words = f"{place}: {counted(lost, 'published fileset')} not there any more, or not whole; fetched again"
         await context.tell("warning", words, mirror=name)
-    if other and strange:
+    if replaced:
         words = (
-            f"{place}: another state file has published here since, over {others} of this one; give each state a "
-            "destination of its own, then `mirrortui verify --repair` makes them right"
+            f"{place}: another state file has published here since, over {counted(replaced, 'fileset')} of this one; "
+            "give each state a destination of its own, then `mirrortui verify --repair` makes them right"
         )
         await context.tell("error", words, mirror=name)
-    elif other:
+    if unlike:
         words = (
-            f"{place}: what stands of {others} is not what was put there: a copy, or restored from a backup? "
-            f"`mirrortui verify --mirror {name}` proves it"
+            f"{place}: what stands of {counted(unlike, 'fileset')} is not what was put there: a copy, or restored from "
+            f"a backup? `mirrortui verify --mirror {name}` proves it"
         )
         await context.tell("warning", words, mirror=name)
 

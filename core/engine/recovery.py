@@ -149,7 +149,7 @@ async def _open(context: Context, mirror: MirrorRun) -> None:
     if found != known:
         await context.journal.write(lambda db: registry.set_marker(db, mirror.id, found))
     if not context.repairs_only:
-        await presence.look_for(context, mirror)
+        await presence.look_for_all(context, mirror)
 
 
 async def _settle(context: Context, mirror: MirrorRun, row: FilesetRow) -> None:

@@ -119,6 +119,8 @@ async def merge(db: Database, product: int, mirror: int, cursor: str | None, now
         withdrawn = len(gone)
         stopped += gone
     reappeared = await _reappear(db, keys)
+    if reappeared:
+        await db.run("UPDATE products SET folder_stamp = NULL WHERE id = :product", keys)
     if withdrawn or reappeared:
         await db.run("UPDATE products SET index_due = index_due + 1 WHERE id = :product", keys)
     stopped += await _filter(db, keys)
@@ -200,7 +202,10 @@ async def _withdraw(db: Database, keys: Mapping[str, object]) -> list[int]:
 
 
 async def _reappear(db: Database, keys: Mapping[str, object]) -> int:
-    """Let what is listed again be what it was; its index is read again, for it may list something else by now."""
+    """Let what is listed again be what it was; its index is read again, for it may list something else by now.
+
+    Whether it still stands is seen to by whoever merged the list (see `presence`).
+    """
     return await db.run(
         f"""UPDATE filesets
             SET state = CASE WHEN wish IS NOT NULL THEN wish

@@ -28,7 +28,12 @@ class Published(NamedTuple):
     inode: str | None
 
 
-async def folders(db: Database, mirror: int, *, ended: bool) -> list[Folder]:
+async def forget_ended(db: Database, mirror: int) -> None:
+    """Forget what was seen of products that are not mirrored any more: nobody looks for their filesets."""
+    await db.run("UPDATE products SET folder_stamp = NULL WHERE mirror_id = ? AND NOT selected", (mirror,))
+
+
+async def folders(db: Database, mirror: int, *, ended: bool = False) -> list[Folder]:
     """Return the folders of the products of a mirror, with those that are not mirrored any more if `ended` is asked."""
     rows = await db.rows(
         """SELECT id, name, folder_stamp FROM products p WHERE mirror_id = ? AND (selected OR ?)
