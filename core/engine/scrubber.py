@@ -12,21 +12,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 
-from core.destinations.base import Expected, Gate, Place, Verified
+from core.destinations.base import Gate, Place, Verified
 from core.engine import indexes, listing
 from core.engine.admission import Admission
 from core.engine.context import Context, MirrorRun
 from core.errors import DiskError, FailureKind, Stopped
 from core.model import CommandKind, Damage, Finding
 from core.store import files, filesets, operate, registry, verification
-from core.store.commands import Command
+from core.store.commands import Command, Target
 from core.store.database import Database
 from core.store.operate import NothingMatches
 from core.store.records import FilesetRow
 from core.store.verification import Standing, Wish
 from core.units import counted, format_bytes
 
-WINDOW = 500
 LOOK_SECONDS = 10.0
 """How often it is asked whether a scrub is due."""
 IDLE_SHARE, LATEST_SHARE = 0.5, 0.9
@@ -88,9 +87,9 @@ class Scrubber:
             raise NothingMatches(str(error)) from error
         if wish.stop:
             return self._stop_all()
-        found = await operate.matching(self._context.db, command.target, CommandKind.VERIFY)
-        work = await verification.choose(self._context.db, found.ids, wish.share)
-        damaged = await verification.known_damaged(self._context.db, found.ids)
+        found = await self._meant(command.target)
+        work = await verification.choose(self._context.db, found, wish.share)
+        damaged = await verification.known_damaged(self._context.db, found)
 
         async def write(db: Database) -> None:
             await verification.begin(db, command.id, work)
@@ -102,6 +101,16 @@ class Scrubber:
         self._wake.set()
         again = f"; {counted(len(damaged), 'fileset')} found damaged before, not mended yet" if damaged else ""
         return f"{counted(len(work), 'fileset')}, {format_bytes(sum(one.bytes for one in work))} to read{again}"
+
+    async def _meant(self, target: Target) -> list[int]:
+        """Return the filesets that are meant: those of no configured mirror only where these are named."""
+        found = (await operate.matching(self._context.db, target, CommandKind.VERIFY)).ids
+        if target.mirror or target.filesets:
+            return found
+        configured = await verification.of_configured(self._context.db, found)
+        if target.product and found and not configured:
+            raise NothingMatches(f"product {target.product!r} belongs to no mirror that is configured")
+        return configured
 
     def _stop_all(self) -> str:
         tasks = [*self._tasks, *([self._current] if self._current else [])]
@@ -130,12 +139,14 @@ class Scrubber:
         failed = False
         gate = self._gate(task.stop, task.wish.rate)
         if task.wish.repair:
-            await self._repair(task.damaged)
+            mirrors = await registry.mirrors_of(self._context.db, task.damaged)
+            await self._repair([one for one in task.damaged if mirrors.get(one) in self._context.mirrors])
         try:
             for several in _slices(task.work):
                 await self._verify_all(several, gate, task)
             if task.whole:
                 await self._look_beside(task)
+            stopped = await self._passed_over(task)
         except Stopped:
             stopped = "stopped by an operator" if task.stop.is_set() else "the engine ended"
         except DiskError as error:
@@ -147,6 +158,12 @@ class Scrubber:
             read = f"{counted(done.done_filesets, 'fileset')}, {counted(done.done_files, 'file')}"
             end = f"; ended early: {stopped}" if stopped else ""
             await self._context.tell("info", f"verified {read}, {format_bytes(done.done_bytes)}{end}")
+
+    async def _passed_over(self, task: Task) -> str | None:
+        """Tell which mirrors of what was to be verified, or repaired, this engine doesn't have."""
+        asked = [one.id for one in task.work] + (task.damaged if task.wish.repair else [])
+        absent = await verification.mirrors_beside(self._context.db, asked, list(self._context.mirrors))
+        return "; ".join(_not_at_work(name, configured) for name, configured in absent) or None
 
     async def _look_beside(self, task: Task) -> None:
         """Tell of entries beside the filesets of products that nobody listed, and of indexes that are not right."""
@@ -218,7 +235,7 @@ class Scrubber:
         if mirror.stop is not None and mirror.stop.kind is FailureKind.DISK:
             raise DiskError(mirror.stop.reason)
         place = await self._context.place_of(row)
-        expected = await self._expected(row)
+        expected = await listing.expected(self._context.db, row.id)
         with contextlib.closing(await listing.of_fileset(self._context.db, row.id)) as index:
             result = await asyncio.get_running_loop().run_in_executor(
                 self._thread, mirror.destination.verify, place, expected, index.blocks(), gate
@@ -228,14 +245,6 @@ class Scrubber:
     async def _mirror_of(self, fileset: int) -> MirrorRun | None:
         number = (await registry.mirrors_of(self._context.db, [fileset])).get(fileset)
         return None if number is None else self._context.mirrors.get(number)
-
-    async def _expected(self, row: FilesetRow) -> list[Expected]:
-        expected: list[Expected] = []
-        after = 0
-        while window := await files.all_of(self._context.db, row.id, after, WINDOW):
-            after = window[-1].id
-            expected += [Expected(f.id, f.name, f.size, f.digest, False, 0, blake3=f.blake3) for f in window]
-        return expected
 
     async def _record(
         self, row: FilesetRow, mirror: MirrorRun, place: Place, result: Verified, task: Task | None
@@ -294,6 +303,12 @@ class Scrubber:
             return False
 
         return gate
+
+
+def _not_at_work(mirror: str, configured: bool) -> str:
+    if configured:
+        return f"mirror {mirror} is not at work in the engine that runs; verify when that has ended, or restart it"
+    return f"mirror {mirror} is not in the configuration that the engine has read; verify when it is"
 
 
 def _slices(work: Iterable[Standing]) -> Iterator[list[Standing]]:

@@ -148,6 +148,31 @@ async def known_damaged(db: Database, filesets: Sequence[int]) -> list[int]:
     return [row["id"] for row in rows]
 
 
+async def of_configured(db: Database, filesets: Sequence[int]) -> list[int]:
+    """Return those of `filesets` that belong to a configured mirror."""
+    rows = await db.rows(
+        """SELECT s.id FROM filesets s JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
+           WHERE s.id IN (SELECT value FROM json_each(?)) AND m.configured""",
+        (table(filesets),),
+    )
+    return [row["id"] for row in rows]
+
+
+async def mirrors_beside(db: Database, filesets: Sequence[int], mirrors: Sequence[int]) -> list[tuple[str, bool]]:
+    """Return the mirrors beside `mirrors` to which `filesets` belong that are published, or damaged.
+
+    Each is told by its name, and whether it is configured.
+    """
+    rows = await db.rows(
+        f"""SELECT DISTINCT m.name, m.configured
+            FROM filesets JOIN products p ON p.id = product_id JOIN mirrors m ON m.id = p.mirror_id
+            WHERE filesets.id IN (SELECT value FROM json_each(?)) AND (filesets.state = 'published' OR {UNMENDED})
+              AND m.id NOT IN (SELECT value FROM json_each(?)) ORDER BY m.name""",
+        (table(filesets), table(mirrors)),
+    )
+    return [(row["name"], bool(row["configured"])) for row in rows]
+
+
 async def names(db: Database, product: int) -> set[str]:
     """Return the names of all filesets that are known of a product."""
     rows = await db.rows("SELECT DISTINCT name FROM filesets WHERE product_id = ?", (product,))
@@ -253,18 +278,19 @@ async def findings(db: Database, command: int) -> list[FindingLine]:
     return [FindingLine(**{**dict(row), "stranger": bool(row["stranger"])}) for row in rows]
 
 
-async def mending(db: Database, command: int) -> int:
+async def mending(db: Database, command: int, beside: Sequence[str] = ()) -> int:
     """Return how many filesets that a verification found damaged are on their way to be right again.
 
-    What a pause or a stop of its mirror holds up is not.
+    What a pause or a stop of its mirror holds up is not. Those of the mirrors `beside` are not counted.
     """
     return int(
         await db.value(
             f"""SELECT count(*) FROM ({_FOUND}) JOIN filesets s ON s.id = fileset_id
                     JOIN products p ON p.id = s.product_id JOIN mirrors m ON m.id = p.mirror_id
                 WHERE s.state IN ('discovered', 'queued', 'transferring', 'staged', 'publishing') AND s.trouble = ''
-                  AND p.selected AND ifnull(p.paused, m.paused) IS NULL AND m.stopped_kind IS NULL""",
-            (command,),
+                  AND p.selected AND ifnull(p.paused, m.paused) IS NULL AND m.stopped_kind IS NULL
+                  AND m.configured AND m.name NOT IN (SELECT value FROM json_each(?))""",
+            (command, table(beside)),
         )
     )
 

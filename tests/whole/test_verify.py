@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,20 @@ def mirrored_tree(site: Site, datastore: DataStore) -> dict[str, bytes]:
     return expected
 
 
+TWO = '[[mirror]]\nname = "two"\nprotocol = "ipp"\nurl = "{}"\ndestination = "data2"\n'
+OF_TWO = "data2/prod0/o470.chip.0/o470.chip.0.0.fits"
+
+
+@pytest.fixture(name="two_mirrored")
+def mirrored_from_two(site: Site, datastore: DataStore) -> Iterator[DataStore]:
+    with DataStore() as other:
+        for store in (datastore, other):
+            fill(store, products=1, filesets=1, files=1)
+        site.configure(datastore.url, more=TWO.format(other.url))
+        assert site.once()["exit_code"] == 0
+        yield other
+
+
 def flip(file: Path) -> None:
     """Change one bit, and nothing else that could be noticed."""
     status = file.stat()
@@ -34,6 +50,18 @@ def flip(file: Path) -> None:
     body[len(body) // 2] ^= 1
     file.write_bytes(body)
     os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextmanager
+def serving_damaged(site: Site, datastore: DataStore, retry_after: int) -> Iterator[None]:
+    """Run a service where five filesets are damaged, and the host asks at the first file to be left alone."""
+    for fileset in range(5):
+        flip(site.data / f"prod0/o470.chip.{fileset}/o470.chip.{fileset}.0.fits")
+    site.configure(datastore.url, engine="transfers = 2\ntransfers_per_host = 1")
+    with serving(site):
+        wait_until(lambda: seen(site, "SELECT 1 FROM settings WHERE key = 'phase'"), "the service")
+        datastore.fault("*.fits", Fault.status(503, retry_after=retry_after), times=None)
+        yield
 
 
 def verify(site: Site, *arguments: str) -> Any:
@@ -348,6 +376,77 @@ def test_a_verification_can_be_stopped(site: Site, mirrored: dict[str, bytes], s
     assert ended.json["stopped"]
     assert ended.code in (7, 130)
     assert set(states(site).values()) == {"published"}
+
+
+def test_a_mirror_that_is_not_at_work_is_not_passed_over(
+    site: Site, datastore: DataStore, two_mirrored: DataStore
+) -> None:
+    flip(site.folder / OF_TWO)
+    register(datastore, "prod0", "slow", files=1)
+    datastore.fault("prod0/slow/*.fits", Fault.drip(200), times=None)
+    process = site.start("--once", "--mirror", "ps1", "--quiet")
+    wait_until(lambda: states(site).get("slow") == "transferring", "a run for one mirror alone")
+    words = "mirror two is not at work in the engine that runs; verify when that has ended, or restart it"
+    outcome = verify(site)
+    assert (outcome["exit_code"], outcome["filesets"], outcome["stopped"]) == (7, 1, words), "the other one is read"
+    ended = site.run("verify", "--repair", "--mirror", "two")
+    assert ended.code == 7
+    assert f"ended early: {words}; 1 fileset not read" in ended.out
+    process.kill()
+    process.communicate()
+    outcome = verify(site, "--mirror", "two")
+    assert (outcome["exit_code"], outcome["stopped"], outcome["damaged"]) == (3, None, 1)
+
+
+def test_what_of_an_absent_mirror_is_known_to_be_damaged_is_not_waited_for(
+    site: Site, datastore: DataStore, two_mirrored: DataStore
+) -> None:
+    flip(site.folder / OF_TWO)
+    assert verify(site)["exit_code"] == 3
+    full = site.config.read_text()
+    site.configure(datastore.url)
+    with serving(site):
+        wait_until(lambda: seen(site, "SELECT 1 FROM settings WHERE key = 'phase'"), "the service")
+        site.config.write_text(full)
+        outcome = verify(site, "--repair", "--mirror", "two")
+    assert (outcome["exit_code"], outcome["damaged"], outcome["mending"]) == (7, 1, 0)
+    assert outcome["stopped"] == "mirror two is not in the configuration that the engine has read; verify when it is"
+    assert verify(site, "--repair")["exit_code"] == 0
+
+
+def test_what_belongs_to_no_configured_mirror_is_read_only_by_name(
+    site: Site, datastore: DataStore, two_mirrored: DataStore
+) -> None:
+    site.configure(datastore.url)
+    flip(site.folder / OF_TWO)
+    outcome = verify(site)
+    assert (outcome["exit_code"], outcome["filesets"], outcome["stopped"]) == (0, 1, None)
+    outcome = verify(site, "two/prod0/o470.chip.0")
+    assert (outcome["exit_code"], outcome["filesets"]) == (7, 0)
+    assert outcome["stopped"] == "mirror two is not in the configuration that the engine has read; verify when it is"
+
+
+def test_a_host_that_is_left_alone_for_long_is_not_waited_for(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    with serving_damaged(site, datastore, retry_after=900):
+        ended = site.run("verify", "--repair")
+    assert ended.code == 3
+    assert "5 filesets damaged, 0 of them right again" in ended.out
+    assert "the engine that runs goes on with 4 filesets; see `mirrortui status`\n" in ended.out, "the fifth has failed"
+
+
+def test_one_signal_ends_the_wait_for_what_a_service_fetches_again(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    with serving_damaged(site, datastore, retry_after=45):
+        process = site.start("verify", "--repair", "--json")
+        wait_until(lambda: seen(site, "SELECT 1 FROM hosts"), "the host's rest")
+        wait_until(lambda: seen(site, "SELECT 1 FROM verifications WHERE ended_at > 0"), "the end of the reading")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    ended = Ended(process.returncode, out, err)
+    assert (ended.code, ended.json["damaged"], ended.json["mending"], ended.json["stopped"]) == (143, 5, 4, None)
 
 
 def test_scrubs_find_damage_by_themselves(site: Site, datastore: DataStore, mirrored: dict[str, bytes]) -> None:

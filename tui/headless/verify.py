@@ -17,12 +17,13 @@ from core.engine.engine import Engine
 from core.engine.lease import held
 from core.errors import ConfigError, ExitCode, LeaseHeld
 from core.model import CommandKind
-from core.store import commands, verification
+from core.store import commands, meters, verification
 from core.store.commands import Target
 from core.store.database import Database
 from core.store.verification import FindingLine, Verification, Wish
 from core.text import display
 from core.units import counted, format_bytes
+from core.urls import host_key
 from tui.headless import work
 from tui.headless.output import reader_may_leave
 from tui.headless.progress import LiveLine, terminal_can_draw
@@ -30,19 +31,23 @@ from tui.headless.state_errors import state_errors_told
 from tui.signals import heed
 
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 60.0
+"""What waits for a host that is left alone for longer is not waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a verification; `mended` of the `damaged` filesets are right again.
 
-    `refused` of the published indexes that were found wrong can't be written anew.
+    `mending` more are left to the engine that runs. `refused` of the published indexes that were found wrong can't be
+    written anew.
     """
 
     progress: Verification
     findings: list[FindingLine]
     damaged: int
     mended: int
+    mending: int
     refused: int
     repair: bool
     held_up_by_disk: bool
@@ -88,7 +93,7 @@ async def _verify(config: Config, target: Target, wish: Wish, *, show: bool) -> 
     asked = replace(target, value=str(wish))
     async with await Database.open_reader(state) as db:
         number = await commands.append(db, CommandKind.VERIFY, asked, time.time())
-        follower = Follower(db, number, wish.repair)
+        follower = Follower(db, number, config, wish.repair)
         drawing = asyncio.create_task(LiveLine(follower.line).run()) if show and terminal_can_draw() else None
         try:
             stopped_by = None if held(state) else await _work(config, target, wish, follower)
@@ -120,11 +125,11 @@ async def _work(config: Config, target: Target, wish: Wish, follower: Follower) 
 
 
 async def _wait(state: Path, follower: Follower) -> ExitCode | None:
-    """Wait for the engine that runs. A signal stops the verification, not the engine."""
+    """Wait for the engine that runs. A signal stops the verification, not the engine, nor what that fetches again."""
     codes: list[ExitCode] = []
     heed(asyncio.get_running_loop(), codes.append)
     asked_to_stop = False
-    while not await follower.look() and held(state) and len(codes) < 2:
+    while not await follower.look() and held(state) and len(codes) < 2 and not (codes and follower.has_read):
         if codes and not asked_to_stop:
             asked_to_stop = True
             await follower.stop()
@@ -136,9 +141,10 @@ async def _wait(state: Path, follower: Follower) -> ExitCode | None:
 class Follower:
     """Looks how far a verification has come, which is carried out by an engine, with `repair` to the end of that."""
 
-    def __init__(self, db: Database, number: int, repair: bool):
+    def __init__(self, db: Database, number: int, config: Config, repair: bool):
         self._db = db
         self._number = number
+        self._config = config
         self._repair = repair
         self._progress: Verification | None = None
         self._mending = 0
@@ -155,8 +161,20 @@ class Follower:
         if command is None or command.state == "refused":
             return True
         self._progress = await verification.get(self._db, self._number)
-        self._mending = await verification.mending(self._db, self._number) if self._repair else 0
-        return self._progress is not None and self._progress.ended_at is not None and not self._mending
+        if self._repair:
+            self._mending = await verification.mending(self._db, self._number, await self._left_alone())
+        return self.has_read and not self._mending
+
+    @property
+    def has_read(self) -> bool:
+        """True when nothing more is read, as of the last look."""
+        return self._progress is not None and self._progress.ended_at is not None
+
+    async def _left_alone(self) -> list[str]:
+        """Return the mirrors whose host is left alone for too long to wait for it."""
+        resting = await meters.resting(self._db, time.time() + PATIENCE_SECONDS)
+        hosts = {host for host, _, _ in resting}
+        return [one.name for one in self._config.mirrors if host_key(one.url) in hosts]
 
     async def stop(self) -> None:
         """Ask the engine to stop verifying."""
@@ -186,9 +204,11 @@ class Follower:
             raise ConfigError("verify: the engine ended before it began; run it again")
         findings = await verification.findings(self._db, self._number)
         damaged, mended = await verification.mended(self._db, self._number)
+        goes_on = self._repair and held(self._config.engine.state)
+        mending = await verification.mending(self._db, self._number) if goes_on else 0
         refused = await verification.indexes_refused(self._db, self._number)
         by_disk = await verification.held_up_by_disk(self._db, self._number)
-        return Outcome(progress, findings, damaged, mended, refused, self._repair, by_disk, stopped_by)
+        return Outcome(progress, findings, damaged, mended, mending, refused, self._repair, by_disk, stopped_by)
 
 
 def _json(outcome: Outcome) -> dict[str, object]:
@@ -201,6 +221,7 @@ def _json(outcome: Outcome) -> dict[str, object]:
         "stopped": done.stopped,
         "damaged": outcome.damaged,
         "mended": outcome.mended,
+        "mending": outcome.mending,
         "findings": [asdict(one) for one in outcome.findings],
     }
 
@@ -217,6 +238,10 @@ def _print(outcome: Outcome) -> None:
     verdict += [f"{outcome.indexes:,} of the indexes wrong"] if outcome.indexes else []
     click.echo(f"verified {read}, {format_bytes(done.done_bytes)}: {', '.join(verdict) or 'no damage'}")
     if done.stopped:
-        click.echo(f"ended early: {display(done.stopped)}; {done.filesets - done.done_filesets:,} filesets not read")
-    if outcome.mended < outcome.damaged:
+        click.echo(
+            f"ended early: {display(done.stopped)}; {counted(done.filesets - done.done_filesets, 'fileset')} not read"
+        )
+    if outcome.mending:
+        click.echo(f"the engine that runs goes on with {counted(outcome.mending, 'fileset')}; see `mirrortui status`")
+    if outcome.mended + outcome.mending < outcome.damaged:
         click.echo("`mirrortui verify --repair` or `mirrortui retry` fetches again what is damaged")
