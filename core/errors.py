@@ -114,7 +114,7 @@ class SourceError(MirrorError):
     """A catalogue could not be read; `kind` tells what to do about it.
 
     `retry_after` is the server's wish in seconds. `elsewhere` tells that the source had redirected to another host,
-    whose failure and wish it is.
+    whose failure and wish it is. It was `costly` if so much was read in vain that trying again at once is no use.
     """
 
     exit_code = ExitCode.SOURCE
@@ -126,6 +126,7 @@ class SourceError(MirrorError):
         retry_after: float | None = None,
         status: int | None = None,
         elsewhere: bool = False,
+        costly: bool = False,
     ):
         super().__init__(detail)
         self.kind = kind
@@ -133,6 +134,7 @@ class SourceError(MirrorError):
         self.retry_after = retry_after
         self.status = status
         self.elsewhere = elsewhere
+        self.costly = costly
 
     @property
     def host_wish(self) -> float | None:

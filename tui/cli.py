@@ -17,7 +17,7 @@ from core.errors import ExitCode
 from tui.cli_wishes import WISHES
 from tui.environment import demand_utf8, open_closed, print_anything
 from tui.headless.output import flush_all, say
-from tui.signals import end_at_once, pass_over
+from tui.signals import EndedEarly, end_at_once, pass_over
 from tui.trouble import told
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -248,6 +248,8 @@ def main() -> None:
     begun = time.time()
     try:
         sys.exit(cli.main(prog_name="mirrortui", standalone_mode=False))
+    except EndedEarly as end:
+        sys.exit(_end(end.exit_code, "ended by a signal before the work began", begun))
     except click.UsageError as error:
         error.show()
         sys.exit(_end(ExitCode.USAGE, error.format_message(), begun))

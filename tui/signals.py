@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -52,5 +51,13 @@ def pass_over(loop: AbstractEventLoop | None = None) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+class EndedEarly(SystemExit):
+    """A signal has ended the process before there was anything to save."""
+
+    def __init__(self, exit_code: ExitCode):
+        super().__init__(int(exit_code))
+        self.exit_code = exit_code
+
+
 def _end(number: int, _frame: object) -> None:
-    sys.exit(SIGNALS[signal.Signals(number)])
+    raise EndedEarly(SIGNALS[signal.Signals(number)])

@@ -226,7 +226,9 @@ class Engine:
                 waited = [task for task in [*tasks, end] if not task.done()]
                 done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             end.result()
-            self._unfinished = context.draining.is_set() and any(poller.busy for poller in parts.pollers)
+            self._unfinished = context.draining.is_set() and any(
+                poller.busy or poller.cut_off for poller in parts.pollers
+            )
         finally:
             running = [task for task in [*tasks, end] if task is not context.journal.task]
             await _cancel(running)

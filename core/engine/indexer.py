@@ -232,8 +232,9 @@ class Indexer:
             return
         now = self._context.now()
         tries = (row.tries if row.failure_kind is error.kind else 0) + 1
-        # no breaker knows other hosts: without a rest one of them could keep a run busy for as long as it has tries
-        wait = max(error.retry_after or 0.0, FIRST_REST) if error.elsewhere else error.retry_after
+        # no breaker knows other hosts, nor what is costly: without a rest a run would be busy for all of their tries
+        rests = error.elsewhere or error.costly
+        wait = max(error.retry_after or 0.0, FIRST_REST) if rests else error.retry_after
         policy = self._denials.answered_as(error.kind, self._mirror, row.id)
         step = next_step(policy, tries, now=now, retry_after=wait)
         if step.answer is Answer.PAUSE_MIRROR:

@@ -42,7 +42,10 @@ class LeftAlone(SourceError):
 
 
 class Poller:
-    """Lists the products of one mirror. `discovered` is told after each product that changed, with void filesets."""
+    """Lists the products of one mirror.
+
+    `discovered` is told after each product that changed, with void filesets, and `polled` when all have been listed.
+    """
 
     def __init__(
         self,
@@ -50,11 +53,13 @@ class Poller:
         mirror: MirrorRun,
         hosts: Hosts,
         discovered: Callable[[Sequence[int]], Awaitable[None]],
+        polled: Callable[[MirrorRun], Awaitable[None]],
     ):
         self._context = context
         self.mirror = mirror
         self._hosts = hosts
         self._discovered = discovered
+        self._polled = polled
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._wake = asyncio.Event()
         self._whole = True
@@ -70,6 +75,8 @@ class Poller:
         self._failed_lists = 0
         """Lists that failed in a row, with the root's."""
         self.busy = True
+        self.cut_off = False
+        """True if products were left unlisted, for the engine is ending."""
         self.failures = 0
 
     @property
@@ -93,6 +100,7 @@ class Poller:
             try:
                 if self.mirror.working:
                     await (self.poll() if whole else self._list_products(asked))
+                    await self._polled(self.mirror)
             finally:
                 self.busy = False
             if self._context.once:
@@ -196,7 +204,9 @@ class Poller:
 
     async def _product(self, product: ProductRow) -> None:
         async with self._slots:
-            if not self.mirror.working or self._context.draining.is_set():
+            if self._context.draining.is_set():
+                self.cut_off = True
+            if self.cut_off or not self.mirror.working:
                 return
             now = self._context.now()
             whole = self._due_whole(product, now)
@@ -244,7 +254,7 @@ class Poller:
     def _due_whole(self, product: ProductRow, now: float) -> bool:
         """Tell whether the whole list of a product is due: what follows a cursor tells of no row that was mended."""
         elapsed = now - (product.reconciled_at or 0)
-        mended = product.refused and (self._context.once or elapsed >= MENDED_SECONDS)
+        mended = (product.refused or product.alarmed) and (self._context.once or elapsed >= MENDED_SECONDS)
         return product.full_list_due or mended or elapsed >= self.mirror.config.reconcile_interval
 
     async def _filesets(self, product: str, cursors: Sequence[str]) -> Listing[ListedFileset]:
@@ -317,7 +327,12 @@ class Poller:
                 soon = step.answer is Answer.WAIT and step.at is not None and step.at <= SOON_SECONDS
                 if error.host_wish:
                     self._hosts.rest(self.mirror.host, time.monotonic() + error.host_wish)
-                if not soon or number >= (tries or TRIES.get(error.kind, 1)) or self._context.draining.is_set():
+                if (
+                    not soon
+                    or error.costly
+                    or number >= (tries or TRIES.get(error.kind, 1))
+                    or self._context.draining.is_set()
+                ):
                     raise self._with_wish(error) from None
                 await asyncio.sleep(step.at or 0.0)
         raise AssertionError("unreachable")

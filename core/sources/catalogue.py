@@ -34,6 +34,9 @@ LEAST_PIECE = 16
 FREE_PIECES = 10_000
 """Pieces of an index that may be smaller: about half a second of work."""
 
+COSTLY_BYTES = 16_000_000
+"""Bytes of an answer that turns out to be no index, from which on it is not asked for again at once."""
+
 MOST_HELD = 256 * 1024
 """Bytes of an answer that the kernel may hold for us; it would take 6 MB, and so would each of many indexes."""
 
@@ -162,7 +165,8 @@ class CatalogueClient:
             raise
         if reason:
             spool.close()
-            raise source_error(url, FailureKind.MALFORMED, reason, status=response.status_code)
+            costly = spool.size >= COSTLY_BYTES
+            raise source_error(url, FailureKind.MALFORMED, reason, status=response.status_code, costly=costly)
         return spool
 
     async def _ready(self) -> httpx.AsyncClient:

@@ -16,20 +16,27 @@ from core.urls import redact
 
 
 def source_error(
-    url: str, kind: FailureKind, reason: str, wait: float | None = None, status: int | None = None
+    url: str,
+    kind: FailureKind,
+    reason: str,
+    wait: float | None = None,
+    status: int | None = None,
+    *,
+    costly: bool = False,
 ) -> SourceError:
     """Return the error that says what was asked for, and what happened; `wait` is the server's wish in seconds.
 
     `reason` may quote the server, who may send back what we told it: secrets are taken out.
     """
-    return SourceError(kind, f"{display(redact(url), 150)}: {display(redact_secrets(reason))}", wait, status)
+    detail = f"{display(redact(url), 150)}: {display(redact_secrets(reason))}"
+    return SourceError(kind, detail, wait, status, costly=costly)
 
 
 def at_another_host(error: SourceError, host: str) -> SourceError:
     """Return `error` as that of `host`, to which the source had redirected: no more than that index's trouble."""
     detail = f"{error.detail} (redirected to {display(redact_secrets(host))})"
     kind = ELSEWHERE.get(error.kind, error.kind)
-    return SourceError(kind, detail, error.retry_after, error.status, elsewhere=True)
+    return SourceError(kind, detail, error.retry_after, error.status, elsewhere=True, costly=error.costly)
 
 
 def from_status(url: str, response: httpx.Response) -> SourceError:
@@ -53,7 +60,7 @@ def from_exception(url: str, error: Exception, connect_seconds: float, index_sec
     if isinstance(error, httpx.LocalProtocolError):
         return source_error(url, FailureKind.TRANSIENT, "the request cannot be sent; check the configured headers")
     if isinstance(error, httpx.RemoteProtocolError):
-        return source_error(url, FailureKind.TRANSIENT, f"the answer breaks HTTP's rules or off: {error}")
+        return source_error(url, FailureKind.TRANSIENT, f"the answer breaks off, or HTTP's rules: {error}")
     if isinstance(error, httpx.ProxyError):
         kind = FailureKind.DENIED if str(error).startswith("407") else FailureKind.TRANSIENT
         return source_error(url, kind, f"the proxy refused: {error}")

@@ -19,7 +19,10 @@ ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product that is mirrored; `refused` tells that its index had rows that were refused."""
+    """A product that is mirrored.
+
+    `alarmed` tells that its source has lost all of its filesets, `refused` that its index had rows that were refused.
+    """
 
     id: int
     mirror_id: int
@@ -28,6 +31,7 @@ class ProductRow:
     cursor: str | None
     reconciled_at: float | None
     full_list_due: bool
+    alarmed: bool
     refused: bool
 
 

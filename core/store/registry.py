@@ -13,7 +13,7 @@ from core.store.records import ProductRow, load_columns, restored, storable
 
 _SELECTED = "CASE wish WHEN 'mirror' THEN 1 WHEN 'ignore' THEN 0 ELSE {configured} END"
 """An operator's wish is above the configuration."""
-PRODUCT_COLUMNS = """id, mirror_id, name, priority, cursor, reconciled_at, full_list_due,
+PRODUCT_COLUMNS = """id, mirror_id, name, priority, cursor, reconciled_at, full_list_due, alarm IS NOT NULL AS alarmed,
     EXISTS (SELECT 1 FROM rejections r WHERE r.mirror_id = products.mirror_id
             AND ifnull(r.product_id, 0) = +products.id AND ifnull(r.fileset_id, 0) = 0) AS refused"""
 """`+` keeps the type of the column out of the comparison: only so is the index on the expression used."""
@@ -122,10 +122,8 @@ async def selected_products(db: Database, mirror: int) -> list[ProductRow]:
             WHERE mirror_id = ? AND selected AND paused IS NULL ORDER BY priority DESC, name""",
         (mirror,),
     )
-    return [
-        ProductRow(**{**dict(row), "full_list_due": bool(row["full_list_due"]), "refused": bool(row["refused"])})
-        for row in rows
-    ]
+    flags = ("full_list_due", "alarmed", "refused")
+    return [ProductRow(**{**dict(row), **{flag: bool(row[flag]) for flag in flags}}) for row in rows]
 
 
 async def known_cursors(db: Database, product: ProductRow, count: int) -> list[str]:

@@ -69,6 +69,20 @@ def test_what_is_gone_from_a_server_that_always_lists_everything_is_withdrawn_at
         assert asked(datastore) == queries
 
 
+def test_an_alarm_ends_when_the_list_is_back_though_answers_to_cursors_are_bare(
+    site: Site, datastore: DataStore
+) -> None:
+    expected = stock(datastore)
+    answer(datastore)
+    assert site.once()["exit_code"] == 0
+    site.configure(datastore.url, mirror='reconcile_interval = "0.1s"')
+    datastore.fault("prod0/index.txt", Fault.replace(b"# filesetID|time registered|type\n"))
+    assert site.once()["exit_code"] == 4
+    site.configure(datastore.url)
+    assert site.once()["exit_code"] == 0
+    assert site.published() == expected
+
+
 def test_a_server_whose_answers_begin_before_the_cursor_is_doubted_once(site: Site, datastore: DataStore) -> None:
     stock(datastore)
     answer(datastore, *NAMES[2:])
