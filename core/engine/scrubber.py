@@ -33,6 +33,8 @@ IDLE_SHARE, LATEST_SHARE = 0.5, 0.9
 SLICE = 16
 """Filesets taken up by one scheduled scrub, before it is asked again what is due; and recorded together."""
 YIELD_SECONDS = 0.05
+YIELD_MOST = 60.0
+"""A scrub that has waited for so many seconds in all for transfers to end is begun again another time."""
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ class Scrubber:
         self._tasks: deque[Task] = deque()
         self._current: Task | None = None
         self._closed = threading.Event()
+        self._scrub_stop = threading.Event()
+        """Set when the scrub under way is to make room for what an operator asked for."""
         self._wake = asyncio.Event()
 
     @property
@@ -98,6 +102,7 @@ class Scrubber:
         await self._context.journal.write(write)
         whole = not command.target.filesets and wish.share == 1
         self._tasks.append(Task(command.id, wish, work, damaged, whole))
+        self._scrub_stop.set()
         self._wake.set()
         again = f"; {counted(len(damaged), 'fileset')} found damaged before, not mended yet" if damaged else ""
         return f"{counted(len(work), 'fileset')}, {format_bytes(sum(one.bytes for one in work))} to read{again}"
@@ -128,8 +133,8 @@ class Scrubber:
                 self._current = self._tasks.popleft()
                 await self._carry_out(self._current)
                 self._current = None
-            if not self._context.once:
-                await self._scrub()
+            if not self._context.once and await self._scrub():
+                continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
@@ -193,7 +198,10 @@ class Scrubber:
 
     # What is due.
 
-    async def _scrub(self) -> None:
+    async def _scrub(self) -> bool:
+        """Read some of what is due; tell whether more of it may be due at once."""
+        self._scrub_stop = stop = threading.Event()
+        more = False
         for mirror in self._context.mirrors.values():
             interval = mirror.config.scrub
             if not interval or not mirror.working:
@@ -201,15 +209,18 @@ class Scrubber:
             share = LATEST_SHARE if self._busy() else IDLE_SHARE
             before = self._context.now() - interval * share
             try:
-                for one in await verification.due(self._context.db, list(mirror.products), before, SLICE):
+                due = await verification.due(self._context.db, list(mirror.products), before, SLICE)
+                for one in due:
                     latest = await self._is_late(one, interval)
-                    await self._verify(one, self._gate(threading.Event(), mirror.config.scrub_rate, yields=not latest))
+                    await self._verify(one, self._gate(stop, mirror.config.scrub_rate, yields=not latest))
                     if self._tasks:
-                        return
+                        return True
+                more = more or len(due) == SLICE
             except Stopped:
-                return
+                return bool(self._tasks)
             except DiskError as error:
                 await self._context.tell("error", f"scrub put off: {error}", mirror=mirror.config.name)
+        return more
 
     async def _is_late(self, one: Standing, interval: float) -> bool:
         before = self._context.now() - interval * LATEST_SHARE
@@ -288,18 +299,20 @@ class Scrubber:
     def _gate(self, stop: threading.Event, rate: int, *, yields: bool = False) -> Gate:
         """Return what bounds the reading to `rate` bytes a second (0: as fast as can be), and ends it.
 
-        With `yields` it waits as long as transfers are under way.
+        With `yields` it waits as long as transfers are under way, though not for ever.
         """
-        begun, read = time.monotonic(), 0
+        begun, read, yielded = time.monotonic(), 0, 0.0
 
         def gate(count: int) -> bool:
-            nonlocal read
+            nonlocal read, yielded
             read += count
-            while not (stop.is_set() or self._closed.is_set()):
+            while not (stop.is_set() or self._closed.is_set() or yielded > YIELD_MOST):
                 ahead = read / rate - (time.monotonic() - begun) if rate else 0.0
                 if ahead <= 0 and not (yields and self._busy()):
                     return True
-                self._closed.wait(min(max(ahead, YIELD_SECONDS), 1.0))
+                wait = min(max(ahead, YIELD_SECONDS), 1.0)
+                yielded += wait if ahead <= 0 else 0.0
+                self._closed.wait(wait)
             return False
 
         return gate

@@ -459,6 +459,17 @@ def test_scrubs_find_damage_by_themselves(site: Site, datastore: DataStore, mirr
         )
 
 
+def test_a_scrub_makes_room_for_what_an_operator_asks_for(
+    site: Site, datastore: DataStore, mirrored: dict[str, bytes]
+) -> None:
+    site.configure(datastore.url, mirror='scrub = "1s"\nscrub_rate = "10 B/s"')
+    datastore.forget()
+    with serving(site):
+        wait_until(lambda: datastore.requests, "the first poll")
+        ended = site.run("verify")  # it would have to wait for a quarter of an hour
+    assert (ended.code, "no damage" in ended.out) == (0, True), ended
+
+
 def test_a_fileset_that_is_none_any_more_keeps_no_scrub_from_the_others(
     site: Site, datastore: DataStore, mirrored: dict[str, bytes]
 ) -> None:
