@@ -23,7 +23,7 @@ _FOUND = "SELECT DISTINCT fileset_id FROM findings WHERE command_id = ? AND file
 KEPT = 50
 """Verifications whose findings are kept."""
 FINDINGS = 10_000
-"""Findings kept of one verification; all of them are counted, and mark their filesets."""
+"""Findings kept of one verification, beside one of each fileset: they tell what was found damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,9 @@ async def note(
     db: Database, command: int, place: tuple[str, str, str], fileset: int | None, found: Sequence[Finding]
 ) -> None:
     """Keep what was found of a fileset at (mirror, product, name), to be told to whoever asked."""
-    kept = await db.value("SELECT count(*) FROM findings WHERE command_id = ?", (command,))
+    kept = await db.value(
+        "SELECT count(*) FROM (SELECT 1 FROM findings WHERE command_id = ? LIMIT ?)", (command, FINDINGS)
+    )
     await db.run_many(
         """INSERT INTO findings (command_id, mirror, product, fileset, fileset_id, file, damage, detail)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
