@@ -46,7 +46,7 @@ destination = "data"               # where published filesets go; the folder abo
 # exclude_filesets = []            # names or globs of the filesets that are not
 # poll_interval = "15m"            # how often the source is asked for what is new
 # reconcile_interval = "1d"        # how often whole lists are compared
-# scrub = "0"                      # each published file is read again at least once in this time ("30d") by a service (`run`); 0: never
+# scrub = "0"                      # a service (`run`) reads each published file again in this time ("30d"); 0: never
 # scrub_rate = "0"                 # how fast, such as "50 MB/s"; 0 is unlimited
 # max_lag = {}                     # set it to see LAG: "2h", or { "md-*" = "2h", "*" = "1d" }; {}: nothing is late
 # priority = 0                     # -100 to 100; the mirror with the higher one goes first
