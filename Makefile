@@ -23,7 +23,7 @@ demo: $(VENV)/.installed
 # RERUNS=1: what fails is tried once more, and told as "rerun". On a machine that others slow down at will, real
 # processes and terminals may overrun a patience that is ample elsewhere; what is broken fails twice.
 test: lint
-	$(BIN)/pytest -n 3 -m "not benchmark" $(if $(RERUNS),--reruns $(RERUNS) -r R)
+	$(BIN)/pytest -n 4 -m "not benchmark" $(if $(RERUNS),--reruns $(RERUNS) -r R)
 
 test-crash: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.crash

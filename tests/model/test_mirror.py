@@ -31,7 +31,7 @@ from tests.servers.datastore import DataStore
 GAMES = int(os.environ.get("MIRRORTUI_GAMES", "0"))
 STEPS = int(os.environ.get("MIRRORTUI_STEPS", "30"))
 SETTINGS = settings(
-    max_examples=GAMES or 10,
+    max_examples=GAMES or 6,
     stateful_step_count=STEPS,
     derandomize=not GAMES,
     deadline=None,
